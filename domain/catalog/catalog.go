@@ -1,0 +1,149 @@
+// Package catalog knows every event type by its stored name. It is the one place that a new event type is entered in.
+// It does not read or write private text: the codec does.
+package catalog
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/kdesk/client-secrets/domain"
+	"github.com/kdesk/client-secrets/domain/contact"
+	"github.com/kdesk/client-secrets/domain/group"
+	"github.com/kdesk/client-secrets/domain/member"
+	"github.com/kdesk/client-secrets/domain/reveal"
+	"github.com/kdesk/client-secrets/domain/secret"
+	"github.com/kdesk/client-secrets/domain/template"
+	"github.com/kdesk/client-secrets/domain/ticket"
+	"github.com/kdesk/client-secrets/domain/workspace"
+)
+
+// Type is one versioned event type.
+type Type struct {
+	Name      string
+	Aggregate string // kind of the streams it is in
+	privates  []path
+	pointer   func() any
+	value     func(pointer any) domain.Event
+}
+
+var types = index(
+	of[workspace.Opened](domain.WorkspaceKind),
+	of[workspace.SettingsChanged](domain.WorkspaceKind),
+	of[workspace.APIKeyIssued](domain.WorkspaceKind),
+	of[workspace.APIKeyRevoked](domain.WorkspaceKind),
+	of[workspace.KeyEpochOpened](domain.WorkspaceKind),
+	of[workspace.KeyEpochRetired](domain.WorkspaceKind),
+	of[member.Synced](domain.MemberKind),
+	of[member.Invited](domain.MemberKind),
+	of[member.IdentityBound](domain.MemberKind),
+	of[member.IdentityUnbound](domain.MemberKind),
+	of[member.PermissionsChanged](domain.MemberKind),
+	of[member.OwnershipChanged](domain.MemberKind),
+	of[member.Removed](domain.MemberKind),
+	of[member.Erased](domain.MemberKind),
+	of[member.DenialsSuppressed](domain.MemberKind),
+	of[group.Synced](domain.GroupKind),
+	of[group.Removed](domain.GroupKind),
+	of[contact.Synced](domain.ContactKind),
+	of[contact.Removed](domain.ContactKind),
+	of[contact.Erased](domain.ContactKind),
+	of[ticket.Synced](domain.TicketKind),
+	of[ticket.SyncIgnored](domain.TicketKind),
+	of[ticket.Removed](domain.TicketKind),
+	of[template.Created](domain.TemplateKind),
+	of[template.Revised](domain.TemplateKind),
+	of[template.Archived](domain.TemplateKind),
+	of[template.Restored](domain.TemplateKind),
+	of[secret.Created](domain.SecretKind),
+	of[secret.Described](domain.SecretKind),
+	of[secret.Activated](domain.SecretKind),
+	of[secret.Deactivated](domain.SecretKind),
+	of[secret.ExpirationSet](domain.SecretKind),
+	of[secret.ExpirationCleared](domain.SecretKind),
+	of[secret.ValueSet](domain.SecretKind),
+	of[secret.ValueCleared](domain.SecretKind),
+	of[secret.AccessGranted](domain.SecretKind),
+	of[secret.AccessRevoked](domain.SecretKind),
+	of[secret.RuleAdded](domain.SecretKind),
+	of[secret.RuleRemoved](domain.SecretKind),
+	of[secret.TicketLinked](domain.SecretKind),
+	of[secret.TicketUnlinked](domain.SecretKind),
+	of[secret.ContactRelated](domain.SecretKind),
+	of[secret.ContactUnrelated](domain.SecretKind),
+	of[reveal.FieldRevealed](domain.RevealsKind),
+	of[reveal.Denied](domain.RevealsKind),
+	of[reveal.Withheld](domain.RevealsKind),
+)
+
+// Types returns every event type, sorted by name.
+func Types() []*Type {
+	all := make([]*Type, 0, len(types))
+	for _, t := range types {
+		all = append(all, t)
+	}
+	slices.SortFunc(all, func(a, b *Type) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// Lookup returns the type with a stored name; false if the catalogue does not have it.
+func Lookup(name string) (*Type, bool) {
+	t, ok := types[name]
+	return t, ok
+}
+
+// HasPrivate tells whether events of the type can hold private text.
+func (t *Type) HasPrivate() bool { return len(t.privates) > 0 }
+
+// Copy returns a pointer to a copy of an event of this type, whose private text can be sealed for marshalling.
+func (t *Type) Copy(e domain.Event) any {
+	p := reflect.New(reflect.TypeOf(e))
+	p.Elem().Set(clone(reflect.ValueOf(e)))
+	return p.Interface()
+}
+
+// Unmarshal reads an event's JSON and returns a pointer to it. Its private text is still sealed.
+func (t *Type) Unmarshal(data []byte) (any, error) {
+	p := t.pointer()
+	if err := json.Unmarshal(data, p); err != nil {
+		return nil, fmt.Errorf("reading a %s: %w", t.Name, err)
+	}
+	return p, nil
+}
+
+// Event returns the event that a pointer of Copy or Unmarshal points to.
+func (t *Type) Event(pointer any) domain.Event { return t.value(pointer) }
+
+// Privates calls visit for each private text of the event that a pointer of Copy or Unmarshal points to, in a fixed order.
+func (t *Type) Privates(pointer any, visit func(*domain.Private) error) error {
+	for _, p := range t.privates {
+		if err := p.visit(reflect.ValueOf(pointer).Elem(), visit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func of[T domain.Event](aggregate string) *Type {
+	var zero T
+	return &Type{
+		Name:      zero.EventType(),
+		Aggregate: aggregate,
+		privates:  pathsTo(reflect.TypeFor[T]()),
+		pointer:   func() any { return new(T) },
+		value:     func(p any) domain.Event { return *p.(*T) },
+	}
+}
+
+func index(all ...*Type) map[string]*Type {
+	m := make(map[string]*Type, len(all))
+	for _, t := range all {
+		if _, twice := m[t.Name]; twice {
+			panic("event type entered twice: " + t.Name)
+		}
+		m[t.Name] = t
+	}
+	return m
+}

@@ -1,0 +1,101 @@
+// Package member holds the rules of a workspace's members: who they are, what they may do and which sign-in is theirs.
+package member
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/kdesk/client-secrets/domain"
+)
+
+// Synced is what the directory says of a member, whole.
+type Synced struct {
+	ID            string         `json:"id"`
+	SourceVersion string         `json:"source_version,omitempty"`
+	Incarnation   int            `json:"incarnation"` // 1, and one more each time a removed member returns
+	Name          domain.Private `json:"name"`
+	Email         domain.Private `json:"email"`
+	EmailHash     []byte         `json:"email_hash,omitempty"` // keyed
+	Division      string         `json:"division,omitempty"`
+	Title         domain.Private `json:"title"`
+	Active        bool           `json:"active"`
+}
+
+// Invited starts an invitation by mail.
+type Invited struct {
+	ID         string    `json:"id"`
+	Invitation uuid.UUID `json:"invitation"`
+	ExpiresAt  time.Time `json:"expires_at"`
+}
+
+// IdentityBound makes a sign-in the member's.
+type IdentityBound struct {
+	ID          string `json:"id"`
+	Issuer      string `json:"issuer"`
+	SubjectHash []byte `json:"subject_hash"` // keyed HMAC-SHA256 of issuer and subject
+}
+
+// IdentityUnbound ends that.
+type IdentityUnbound struct {
+	ID          string `json:"id"`
+	SubjectHash []byte `json:"subject_hash"`
+}
+
+// PermissionsChanged grants and revokes permissions.
+type PermissionsChanged struct {
+	ID      string              `json:"id"`
+	Granted []domain.Permission `json:"granted,omitempty"`
+	Revoked []domain.Permission `json:"revoked,omitempty"`
+}
+
+// OwnershipChanged makes a member an owner, or no longer one.
+type OwnershipChanged struct {
+	ID    string `json:"id"`
+	Owner bool   `json:"owner"`
+}
+
+// Removed takes a member out of the workspace. A later Synced is a new incarnation that inherits nothing.
+type Removed struct {
+	ID string `json:"id"`
+}
+
+// Erased tells that the member's key was destroyed.
+type Erased struct {
+	ID string `json:"id"`
+}
+
+// DenialsSuppressed counts refused reveals that were not recorded one by one.
+type DenialsSuppressed struct {
+	ID    string    `json:"id"`
+	Count int       `json:"count"`
+	From  time.Time `json:"from"`
+	To    time.Time `json:"to"`
+}
+
+// EventType returns the stored name.
+func (Synced) EventType() string { return "member.synced.v1" }
+
+// EventType returns the stored name.
+func (Invited) EventType() string { return "member.invited.v1" }
+
+// EventType returns the stored name.
+func (IdentityBound) EventType() string { return "member.identity_bound.v1" }
+
+// EventType returns the stored name.
+func (IdentityUnbound) EventType() string { return "member.identity_unbound.v1" }
+
+// EventType returns the stored name.
+func (PermissionsChanged) EventType() string { return "member.permissions_changed.v1" }
+
+// EventType returns the stored name.
+func (OwnershipChanged) EventType() string { return "member.ownership_changed.v1" }
+
+// EventType returns the stored name.
+func (Removed) EventType() string { return "member.removed.v1" }
+
+// EventType returns the stored name.
+func (Erased) EventType() string { return "member.erased.v1" }
+
+// EventType returns the stored name.
+func (DenialsSuppressed) EventType() string { return "member.denials_suppressed.v1" }

@@ -1,0 +1,64 @@
+// Package reveal holds the facts of reveals: what left, what was refused, what was held back.
+package reveal
+
+import (
+	"github.com/google/uuid"
+
+	"github.com/kdesk/client-secrets/domain"
+)
+
+// FieldRevealed tells that a field's value was about to be given to a member. It is recorded before the value is decrypted.
+type FieldRevealed struct {
+	Secret       uuid.UUID       `json:"secret"`
+	Field        string          `json:"field"`
+	ValueVersion int             `json:"value_version"`
+	Member       string          `json:"member"` // member id, or the key id of a service account
+	Ticket       string          `json:"ticket,omitempty"`
+	Reason       domain.Private  `json:"reason"`
+	Decision     domain.Decision `json:"decision"`
+	Flags        []string        `json:"flags,omitempty"`
+	RetryOf      uuid.UUID       `json:"retry_of,omitzero"`
+	Confirmed    bool            `json:"confirmed,omitempty"` // that the secret has expired
+}
+
+// Denied tells that a reveal was refused.
+type Denied struct {
+	Secret   uuid.UUID       `json:"secret"`
+	Field    string          `json:"field"`
+	Member   string          `json:"member"`
+	Ticket   string          `json:"ticket,omitempty"`
+	Code     string          `json:"code"`
+	Decision domain.Decision `json:"decision"`
+}
+
+// Withheld tells that a recorded reveal was decided otherwise at its own position: the value never left.
+type Withheld struct {
+	Of       uuid.UUID       `json:"of"` // event id of the reveal
+	Secret   uuid.UUID       `json:"secret"`
+	Field    string          `json:"field"`
+	Member   string          `json:"member"`
+	Code     string          `json:"code"`
+	Decision domain.Decision `json:"decision"`
+}
+
+// EventType returns the stored name.
+func (FieldRevealed) EventType() string { return "reveal.field_revealed.v1" }
+
+// EventType returns the stored name.
+func (Denied) EventType() string { return "reveal.denied.v1" }
+
+// EventType returns the stored name.
+func (Withheld) EventType() string { return "reveal.withheld.v1" }
+
+// PrivateSubject makes the reason the member's own text.
+func (e FieldRevealed) PrivateSubject(workspace uuid.UUID) string {
+	return domain.DirectoryStream(workspace, domain.MemberKind, e.Member)
+}
+
+// Flags of a reveal that an auditor looks at twice.
+const (
+	FlagExpired      = "expired"         // the secret had expired
+	FlagOlderVersion = "older_version"   // not the current value
+	FlagSelfGranted  = "self_granted"    // the decisive fact was written by the revealer
+	FlagService      = "service_account" // no person asked
+)

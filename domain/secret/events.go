@@ -1,0 +1,154 @@
+// Package secret holds the rules of secret records: their lifecycle, values, access and relations.
+// It never meets a value: values are in the vault, and events name them by content id and hash of the ciphertext.
+package secret
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/kdesk/client-secrets/domain"
+)
+
+// Content names an encrypted value in the vault.
+type Content struct {
+	ID     uuid.UUID `json:"id"`
+	KeyID  string    `json:"key_id"`
+	Alg    string    `json:"alg"`
+	SHA256 []byte    `json:"sha256"` // of the ciphertext
+}
+
+// Created starts a secret, active, without values.
+type Created struct {
+	Template        uuid.UUID      `json:"template"`
+	TemplateVersion int            `json:"template_version"`
+	Name            domain.Private `json:"name"`
+	Description     domain.Private `json:"description"`
+	ExpiresAt       *time.Time     `json:"expires_at,omitempty"`
+}
+
+// Described gives the secret another name or description.
+type Described struct {
+	Name        domain.Private `json:"name"`
+	Description domain.Private `json:"description"`
+}
+
+// Activated makes the secret usable again.
+type Activated struct{}
+
+// Deactivated hides the secret from everyone but its managers.
+type Deactivated struct{}
+
+// ExpirationSet tells when the secret's values should have been replaced.
+type ExpirationSet struct {
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// ExpirationCleared ends that.
+type ExpirationCleared struct{}
+
+// ValueSet gives a field a value, version by version from 1.
+type ValueSet struct {
+	Field        string  `json:"field"`
+	ValueVersion int     `json:"value_version"`
+	Content      Content `json:"content"`
+}
+
+// ValueCleared leaves a field without a value. It has a version of its own.
+type ValueCleared struct {
+	Field        string `json:"field"`
+	ValueVersion int    `json:"value_version"`
+}
+
+// AccessGranted assigns the secret to members.
+type AccessGranted struct {
+	Kind   AssignmentKind `json:"kind"`
+	Target string         `json:"target"`
+}
+
+// AccessRevoked ends an assignment.
+type AccessRevoked struct {
+	Kind   AssignmentKind `json:"kind"`
+	Target string         `json:"target"`
+}
+
+// RuleAdded lets those in whom the rule matches.
+type RuleAdded struct {
+	RuleID uuid.UUID `json:"rule_id"`
+	Kind   RuleKind  `json:"kind"`
+	Value  string    `json:"value,omitempty"` // the category of category_assignee
+	While  While     `json:"while"`
+}
+
+// RuleRemoved ends a rule.
+type RuleRemoved struct {
+	RuleID uuid.UUID `json:"rule_id"`
+}
+
+// TicketLinked relates a ticket.
+type TicketLinked struct {
+	Ticket string `json:"ticket"`
+}
+
+// TicketUnlinked ends that.
+type TicketUnlinked struct {
+	Ticket string `json:"ticket"`
+}
+
+// ContactRelated relates a contact.
+type ContactRelated struct {
+	Contact string `json:"contact"`
+}
+
+// ContactUnrelated ends that.
+type ContactUnrelated struct {
+	Contact string `json:"contact"`
+}
+
+// EventType returns the stored name.
+func (Created) EventType() string { return "secret.created.v1" }
+
+// EventType returns the stored name.
+func (Described) EventType() string { return "secret.described.v1" }
+
+// EventType returns the stored name.
+func (Activated) EventType() string { return "secret.activated.v1" }
+
+// EventType returns the stored name.
+func (Deactivated) EventType() string { return "secret.deactivated.v1" }
+
+// EventType returns the stored name.
+func (ExpirationSet) EventType() string { return "secret.expiration_set.v1" }
+
+// EventType returns the stored name.
+func (ExpirationCleared) EventType() string { return "secret.expiration_cleared.v1" }
+
+// EventType returns the stored name.
+func (ValueSet) EventType() string { return "secret.value_set.v1" }
+
+// EventType returns the stored name.
+func (ValueCleared) EventType() string { return "secret.value_cleared.v1" }
+
+// EventType returns the stored name.
+func (AccessGranted) EventType() string { return "secret.access_granted.v1" }
+
+// EventType returns the stored name.
+func (AccessRevoked) EventType() string { return "secret.access_revoked.v1" }
+
+// EventType returns the stored name.
+func (RuleAdded) EventType() string { return "secret.rule_added.v1" }
+
+// EventType returns the stored name.
+func (RuleRemoved) EventType() string { return "secret.rule_removed.v1" }
+
+// EventType returns the stored name.
+func (TicketLinked) EventType() string { return "secret.ticket_linked.v1" }
+
+// EventType returns the stored name.
+func (TicketUnlinked) EventType() string { return "secret.ticket_unlinked.v1" }
+
+// EventType returns the stored name.
+func (ContactRelated) EventType() string { return "secret.contact_related.v1" }
+
+// EventType returns the stored name.
+func (ContactUnrelated) EventType() string { return "secret.contact_unrelated.v1" }
