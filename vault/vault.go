@@ -1,0 +1,135 @@
+// Package vault keeps what must be kept secret and must be forgettable: keys, and the ciphertext of field values.
+//
+// Three levels of keys. A root key, in a KMS or a local key file, wraps one key-encryption keyset (KEK) per workspace
+// and epoch. A KEK wraps one data keyset (DEK) per subject: a secret, a member, a contact, a ticket, a workspace, named
+// as its stream is. A DEK encrypts the subject's field values, stored here, and its private texts, stored in the log.
+// Destroying a subject's DEK makes all of them unreadable at once, wherever copies of the ciphertext are.
+//
+// Every ciphertext is bound to its place (see aad.go) and padded to a length class (see padding.go).
+//
+// The tables of the Postgres schema "vault" are primary data: nothing can rebuild them.
+//
+// This package does not decide who may read a value and does not record that somebody did: callers do both before they
+// ask. It does not reach copies: an old row version lives in Postgres until vacuum, and a backup until it expires.
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/hashicorp/golang-lru/v2/expirable"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/tink-crypto/tink-go/v2/tink"
+)
+
+// What callers tell apart with errors.Is.
+var (
+	// ErrErased: the subject was destroyed; its values and texts can never be read or written again.
+	ErrErased = errors.New("the data was erased")
+	// ErrTampered: a ciphertext is not the one the log names, or is not where it was written.
+	ErrTampered = errors.New("the vault's data was altered")
+	// ErrNoKey: the subject has no key and none was to be made.
+	ErrNoKey = errors.New("the vault has no key for this subject")
+	// ErrMissing: the subject's key exists but the value's row does not.
+	ErrMissing = errors.New("the vault does not hold this value")
+	// ErrTooLarge: a value or text is longer than MaxValue.
+	ErrTooLarge = errors.New("the value is too large")
+	// ErrConflict: a content id or a pinned name is taken by something else.
+	ErrConflict = errors.New("the name is taken by something else")
+	// ErrRootKey: the root key is missing, unreadable or not the one this vault was made with.
+	ErrRootKey = errors.New("the root key cannot be used")
+)
+
+// Config is what a Vault needs.
+type Config struct {
+	// Pool is the database; the vault uses its schema "vault" and does not close the pool. Required.
+	Pool *pgxpool.Pool
+	// KMSURL names the root key: "file://<path>" (absolute or relative; 32 bytes in base64, mode 0600), or, in a build
+	// with the tag cloud, awskms://, gcpkms://, azurekeyvault:// or hashivault:// as gocloud.dev/secrets writes them.
+	// Required.
+	KMSURL string
+	// CreateKey allows making the key file when it is missing and the vault is empty. It never replaces a key.
+	CreateKey bool
+	// KeyCache bounds how many subjects' keys are kept ready, about 1.5 KB each. Zero means 100,000.
+	KeyCache int
+	// ValueCache bounds the ciphertext kept in memory, in bytes. Zero means 64 MiB; negative keeps none.
+	ValueCache int
+}
+
+func (c *Config) complete() error {
+	if c.Pool == nil {
+		return errors.New("opening the vault: Config.Pool is missing")
+	}
+	if c.KeyCache <= 0 {
+		c.KeyCache = 100_000
+	}
+	if c.ValueCache == 0 {
+		c.ValueCache = 64 << 20
+	}
+	return nil
+}
+
+const (
+	kekCache = 16_384      // workspaces whose KEKs stay unwrapped; a miss is a call to the KMS
+	epochTTL = time.Minute // how long a rotation by another instance may go unnoticed; old epochs stay valid
+)
+
+// Vault is safe for concurrent use by many goroutines, and many instances may share one database.
+type Vault struct {
+	pool   *pgxpool.Pool
+	root   rootKey
+	keks   *lru.Cache[kekID, tink.AEAD]
+	epochs *expirable.LRU[uuid.UUID, int]
+	keys   *keyCache
+	values *valueCache
+
+	readKEKs   gather[kekID, kek]
+	readKeys   gather[Owner, *dek]
+	readValues gather[uuid.UUID, Ciphertext]
+}
+
+// Open migrates the schema, opens the root key and checks that it is the one this vault was made with: a missing or
+// different key is refused with ErrRootKey before anything is read or written under it.
+func Open(ctx context.Context, c Config) (*Vault, error) {
+	if err := c.complete(); err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, c.Pool); err != nil {
+		return nil, fmt.Errorf("migrating the vault: %w", err)
+	}
+	root, err := openChecked(ctx, c)
+	if err != nil {
+		return nil, fmt.Errorf("opening the vault: %w", err)
+	}
+	keks, err := lru.New[kekID, tink.AEAD](kekCache)
+	if err != nil {
+		return nil, fmt.Errorf("opening the vault: %w", err)
+	}
+	v := &Vault{
+		pool: c.Pool, root: root, keks: keks,
+		epochs: expirable.NewLRU[uuid.UUID, int](kekCache, nil, epochTTL),
+		keys:   newKeyCache(c.KeyCache),
+		values: newValueCache(c.ValueCache),
+	}
+	v.readKEKs.read, v.readKeys.read, v.readValues.read = v.loadKEKs, v.loadKeys, v.loadValues
+	return v, nil
+}
+
+// Close releases the root key. The pool stays open.
+func (v *Vault) Close() error { return v.root.keeper.Close() }
+
+// Ready tells whether values could be read now: the database answers and holds the vault.
+func (v *Vault) Ready(ctx context.Context) error {
+	_, found, err := readMeta(ctx, v.pool, metaRootCheck)
+	if err == nil && !found {
+		err = errors.New("its root key check is gone")
+	}
+	if err != nil {
+		return fmt.Errorf("the vault is not ready: %w", err)
+	}
+	return nil
+}
