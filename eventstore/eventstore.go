@@ -8,6 +8,7 @@ import (
 	"errors"
 	"iter"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,6 +20,7 @@ var (
 	ErrStreamNotFound = errors.New("the stream does not exist")
 	ErrStreamDeleted  = errors.New("the stream was deleted")
 	ErrTooLarge       = errors.New("the append is larger than the log takes")
+	ErrForeignLog     = errors.New("the checkpoint is not of this event log")
 	ErrUnavailable    = errors.New("the event log cannot be reached") // the outcome of an append is then unknown: retry with the same ids
 )
 
@@ -101,6 +103,16 @@ type Filter struct {
 	StreamPrefixes []string
 }
 
+// Matches tells whether the events of a stream that is no system stream are taken.
+func (f Filter) Matches(stream string) bool {
+	for _, prefix := range f.StreamPrefixes {
+		if strings.HasPrefix(stream, prefix) {
+			return true
+		}
+	}
+	return len(f.StreamPrefixes) == 0
+}
+
 // Log is the event log. Every call ends by the deadline of its context, at the latest after the implementation's own.
 type Log interface {
 	// Append writes events atomically. ErrWrongRevision, ErrStreamDeleted, ErrTooLarge or ErrUnavailable.
@@ -108,7 +120,8 @@ type Log interface {
 	// ReadStream yields the events of a stream from revision on, inclusive, oldest first. ErrStreamNotFound if absent.
 	// The sequence ends after its first error.
 	ReadStream(ctx context.Context, stream string, from uint64) iter.Seq2[Record, error]
-	// ReadAll yields the events of the whole log after a position, exclusive (Start: from the first one), oldest first.
+	// ReadAll yields the events of the whole log after a position, exclusive (Start: from the first one), oldest first, at
+	// most limit of those the filter takes. Limit 0 means all there are.
 	ReadAll(ctx context.Context, after Position, limit uint64, filter Filter) iter.Seq2[Record, error]
 	// Head returns the position of the last event there is that is no system event; Start for an empty log.
 	Head(ctx context.Context) (Position, error)

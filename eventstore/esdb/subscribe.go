@@ -1,0 +1,126 @@
+package esdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+
+	"github.com/kdesk/client-secrets/eventstore"
+)
+
+// The server reports a checkpoint after considering this many windows of this many events.
+const (
+	searchWindow       = 512
+	checkpointInterval = 4
+)
+
+// following is a subscription through all its reconnections.
+type following struct {
+	last       eventstore.Position // the last position considered; eventstore.Start before the first
+	filter     eventstore.Filter
+	deliver    func(eventstore.Record) error
+	checkpoint func(eventstore.Position) error
+	progress   bool
+}
+
+// consumerError carries an error of deliver or checkpoint, which ends the subscription, past those that do not.
+type consumerError struct{ error }
+
+// Subscribe delivers the events after a position. It reconnects for as long as ctx lives, whatever the failure: whoever
+// asks Ready learns about one that lasts. It resumes at the last event delivered or checkpoint reported by the server, so
+// that nothing is left out, and passes over what it has delivered already.
+func (l *Log) Subscribe(ctx context.Context, after eventstore.Position, filter eventstore.Filter,
+	deliver func(eventstore.Record) error, checkpoint func(eventstore.Position) error) error {
+	f := &following{last: after, filter: filter, deliver: deliver, checkpoint: checkpoint}
+	for failures := 0; ; failures++ {
+		err := l.follow(ctx, f)
+		var fatal consumerError
+		if errors.As(err, &fatal) {
+			return fatal.error
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if f.progress {
+			failures, f.progress = 0, false
+		}
+		l.config.Logger.Warn("the subscription was interrupted", "error", err, "position", uint64(f.last))
+		pause(ctx, failures)
+	}
+}
+
+// follow subscribes once, until the subscription drops.
+func (l *Log) follow(ctx context.Context, f *following) error {
+	if f.last == eventstore.End { // make it a position: a second try from the end would leave out what came in between
+		head, err := l.Head(ctx)
+		if err != nil {
+			return err
+		}
+		f.last = head
+	}
+	c, err := l.follows.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.calls.Done()
+	var subscription *esdb.Subscription
+	err = c.start(ctx, func(ctx context.Context) (err error) {
+		subscription, err = c.SubscribeToAll(ctx, f.options())
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("subscribing: %w", err)
+	}
+	defer func() { _ = subscription.Close() }() // never fails
+	for {
+		var event *esdb.SubscriptionEvent
+		if err := guarded(func() error { event = subscription.Recv(); return nil }); err != nil {
+			return err
+		}
+		if event.SubscriptionDropped != nil {
+			return fmt.Errorf("the subscription dropped: %w", event.SubscriptionDropped.Error)
+		}
+		if err := f.take(event); err != nil {
+			return consumerError{err}
+		}
+	}
+}
+
+func (f *following) options() esdb.SubscribeToAllOptions {
+	filter := esdb.ExcludeSystemEventsFilter()
+	if len(f.filter.StreamPrefixes) > 0 {
+		filter = &esdb.SubscriptionFilter{Type: esdb.StreamFilterType, Prefixes: f.filter.StreamPrefixes}
+	}
+	return esdb.SubscribeToAllOptions{
+		From: forward(f.last), Filter: filter, MaxSearchWindow: searchWindow, CheckpointInterval: checkpointInterval,
+	}
+}
+
+// take handles what came, once for each position.
+func (f *following) take(event *esdb.SubscriptionEvent) error {
+	switch {
+	case event.EventAppeared != nil && event.EventAppeared.OriginalEvent() != nil:
+		r := record(event.EventAppeared.OriginalEvent())
+		if !f.advance(r.Position) || !matches(&r, f.filter) {
+			return nil
+		}
+		return f.deliver(r)
+	case event.CheckPointReached != nil:
+		p := eventstore.Position(event.CheckPointReached.Commit)
+		if !f.advance(p) || f.checkpoint == nil {
+			return nil
+		}
+		return f.checkpoint(p)
+	}
+	return nil
+}
+
+func (f *following) advance(p eventstore.Position) bool {
+	if p <= f.last && f.last != eventstore.Start {
+		return false
+	}
+	f.last, f.progress = p, true
+	return true
+}
