@@ -5,10 +5,11 @@ import "github.com/kdesk/client-secrets/domain"
 
 // Synced is what changed of a group: its name as it is now and the members added and removed.
 type Synced struct {
-	ID      string         `json:"id"`
-	Name    domain.Private `json:"name"`
-	Added   []string       `json:"added,omitempty"`
-	Removed []string       `json:"removed,omitempty"`
+	ID          string         `json:"id"`
+	Incarnation int            `json:"incarnation"` // 1, and one more each time a removed group returns
+	Name        domain.Private `json:"name"`
+	Added       []string       `json:"added,omitempty"`
+	Removed     []string       `json:"removed,omitempty"`
 }
 
 // Removed ends a group with all its memberships.

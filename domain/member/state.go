@@ -1,0 +1,71 @@
+package member
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/kdesk/client-secrets/domain"
+)
+
+// State is what decisions about a member read. Its zero value is a member nobody has told of. Evolve copies what it
+// changes, so a State stays as it is.
+type State struct {
+	Exists        bool // in the workspace now
+	Incarnation   int  // 0 before the first sync; stays when removed
+	SourceVersion string
+	Profile       Profile
+	Owner         bool
+	Permissions   []domain.Permission // in the order of domain.Permissions
+	Identity      *Identity           // nil if no sign-in is bound
+	Erased        bool                // for ever: the key of the member's personal data is gone
+}
+
+// Identity is the sign-in that is the member's.
+type Identity struct {
+	Issuer      string
+	SubjectHash []byte
+}
+
+// Evolve returns the state after an event. It fails on an event that is not a member's.
+func Evolve(s State, e domain.Event) (State, error) {
+	switch e := e.(type) {
+	case Synced:
+		s = s.synced(e)
+	case IdentityBound:
+		s.Identity = &Identity{Issuer: e.Issuer, SubjectHash: e.SubjectHash}
+	case IdentityUnbound:
+		s.Identity = nil
+	case PermissionsChanged:
+		s.Permissions = changed(s.Permissions, e)
+	case OwnershipChanged:
+		s.Owner = e.Owner
+	case Removed:
+		s = State{Incarnation: s.Incarnation, SourceVersion: s.SourceVersion, Erased: s.Erased}
+	case Erased:
+		s.Erased = true
+	case Invited, DenialsSuppressed:
+	default:
+		return s, fmt.Errorf("a member has no %s", e.EventType())
+	}
+	return s, nil
+}
+
+func (s State) synced(e Synced) State {
+	s.Exists = true
+	s.Incarnation = e.Incarnation
+	s.SourceVersion = domain.NewestVersion(s.SourceVersion, e.SourceVersion)
+	s.Profile = Profile{
+		ID: e.ID, SourceVersion: e.SourceVersion, Name: e.Name.Text, Email: e.Email.Text, EmailHash: e.EmailHash,
+		Division: e.Division, Title: e.Title.Text, Active: e.Active,
+	}
+	return s
+}
+
+func changed(have []domain.Permission, e PermissionsChanged) (now []domain.Permission) {
+	for _, p := range domain.Permissions() {
+		if slices.Contains(e.Granted, p) || slices.Contains(have, p) && !slices.Contains(e.Revoked, p) {
+			now = append(now, p)
+		}
+	}
+	return now
+}

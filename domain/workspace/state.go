@@ -1,0 +1,55 @@
+package workspace
+
+import (
+	"fmt"
+	"maps"
+
+	"github.com/google/uuid"
+
+	"github.com/kdesk/client-secrets/domain"
+)
+
+// State is what decisions about a workspace read. Its zero value is a workspace that was never opened. Evolve copies
+// what it changes, so a State stays as it is.
+type State struct {
+	Exists   bool
+	Name     domain.Private
+	Owner    string // the first owner; ownership now is the members' own fact
+	Settings Settings
+	Keys     map[uuid.UUID]APIKey
+	Epoch    int // the newest key epoch
+}
+
+// APIKey is a service account's key as decisions see it.
+type APIKey struct {
+	Revoked bool
+}
+
+// Evolve returns the state after an event. It fails on an event that is not a workspace's.
+func Evolve(s State, e domain.Event) (State, error) {
+	switch e := e.(type) {
+	case Opened:
+		s.Exists, s.Name, s.Owner, s.Settings = true, e.Name, e.Owner, Defaults()
+	case SettingsChanged:
+		s.Settings = s.Settings.With(e)
+	case APIKeyIssued:
+		s.Keys = with(s.Keys, e.KeyID, APIKey{})
+	case APIKeyRevoked:
+		s.Keys = with(s.Keys, e.KeyID, APIKey{Revoked: true})
+	case KeyEpochOpened:
+		s.Epoch = max(s.Epoch, e.Epoch)
+	case KeyEpochRetired:
+	default:
+		return s, fmt.Errorf("a workspace has no %s", e.EventType())
+	}
+	return s, nil
+}
+
+func with(keys map[uuid.UUID]APIKey, id uuid.UUID, k APIKey) map[uuid.UUID]APIKey {
+	keys = maps.Clone(keys)
+	if keys == nil {
+		keys = map[uuid.UUID]APIKey{}
+	}
+	keys[id] = k
+	return keys
+}
