@@ -1,0 +1,86 @@
+package reveal
+
+import (
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/kdesk/client-secrets/domain"
+)
+
+const (
+	deniedPerWindow = 60 // refusals recorded one by one for each member
+	denialWindow    = time.Hour
+	maxDenied       = 10_000 // members watched at a time; nothing of further ones is recorded
+)
+
+// denials bounds how much of the log a member can fill by being refused: beyond it refusals are only counted.
+type denials struct {
+	mu      sync.Mutex
+	windows map[subject]*window
+}
+
+type subject struct {
+	workspace uuid.UUID
+	actor     domain.Actor
+}
+
+type window struct {
+	start    time.Time
+	recorded int
+	suppressed
+}
+
+// suppressed counts refusals of one member that were not recorded one by one.
+type suppressed struct {
+	subject
+	count    int
+	from, to time.Time
+}
+
+func newDenials() *denials { return &denials{windows: map[subject]*window{}} }
+
+// admit tells whether to record a refusal by itself, and counts it if not.
+func (d *denials) admit(s subject, now time.Time) bool {
+	s.actor.Session = ""
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	w := d.windows[s]
+	if w == nil {
+		if len(d.windows) >= maxDenied {
+			return false
+		}
+		w = &window{start: now, suppressed: suppressed{subject: s, from: now}}
+		d.windows[s] = w
+	}
+	if w.recorded < deniedPerWindow {
+		w.recorded++
+		return true
+	}
+	w.count++
+	w.to = now
+	return false
+}
+
+// ended forgets the windows that are over and returns what they counted.
+func (d *denials) ended(now time.Time) []suppressed {
+	return d.take(func(w *window) bool { return now.Sub(w.start) >= denialWindow })
+}
+
+// all forgets every window and returns what they counted.
+func (d *denials) all() []suppressed {
+	return d.take(func(*window) bool { return true })
+}
+
+func (d *denials) take(over func(*window) bool) (counted []suppressed) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for s, w := range d.windows {
+		if over(w) {
+			counted = append(counted, w.suppressed)
+			delete(d.windows, s)
+		}
+	}
+	return counted
+}

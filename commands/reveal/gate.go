@@ -1,0 +1,293 @@
+// Package reveal is the one way out for values: it decides, records, decides again on the record's own position in the
+// log and only then decrypts. Nothing leaves that the log does not hold.
+//
+// It sees no HTTP and keeps no plaintext.
+package reveal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/kdesk/client-secrets/commands"
+	"github.com/kdesk/client-secrets/commands/live"
+	"github.com/kdesk/client-secrets/domain"
+	"github.com/kdesk/client-secrets/domain/access"
+	"github.com/kdesk/client-secrets/domain/reveal"
+	"github.com/kdesk/client-secrets/domain/secret"
+	"github.com/kdesk/client-secrets/eventstore"
+	"github.com/kdesk/client-secrets/vault"
+)
+
+// MaxReason bounds the reason of a reveal, in bytes.
+const MaxReason = 1000
+
+const revealTimeout = 5 * time.Second // from being asked for to being decided
+
+// Vault is what the gate needs of the vault.
+type Vault interface {
+	Fetch(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]vault.Ciphertext, error)
+	Open(ctx context.Context, ref vault.Ref, want vault.Sealed, ct vault.Ciphertext) (vault.Secret, error)
+}
+
+// Ask is a member's wish to see one field's value.
+type Ask struct {
+	Secret         uuid.UUID
+	Field          string
+	ValueVersion   int // 0 for the current one
+	Ticket         string
+	Reason         string
+	ConfirmExpired bool
+	RetryOf        uuid.UUID // the first reveal of a repeated request
+}
+
+// Receipt is the proof of a recorded reveal.
+type Receipt struct {
+	EventID  uuid.UUID
+	Stream   string
+	Revision uint64
+	Position uint64
+	At       time.Time
+	Member   string
+	Decision domain.Decision
+	Flags    []string
+}
+
+// Revealed is a value on its way out. The caller clears the value once it is sent.
+type Revealed struct {
+	Value        vault.Secret
+	ValueVersion int
+	RemaskAfter  time.Duration
+	Receipt      Receipt
+}
+
+// Gate reveals values while Run runs. Make one with NewGate.
+type Gate struct {
+	run     *commands.Runner
+	vault   Vault
+	logger  *slog.Logger
+	journal *journal
+	denials *denials
+}
+
+// NewGate returns a gate that records on run's log and decrypts from v.
+func NewGate(run *commands.Runner, v Vault, logger *slog.Logger) *Gate {
+	j := newJournal(run.Log)
+	return &Gate{run: run, vault: v, logger: logger, journal: j, denials: newDenials()}
+}
+
+// Run records, every minute, how many refusals were not recorded one by one. When ctx ends it records the rest and
+// returns once everything queued is through; reveals asked for later are refused.
+func (g *Gate) Run(ctx context.Context) error {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			g.recordSuppressed(ctx, g.denials.ended(g.run.Now()))
+		case <-ctx.Done():
+			g.recordSuppressed(context.WithoutCancel(ctx), g.denials.all())
+			g.journal.close()
+			return ctx.Err()
+		}
+	}
+}
+
+// Reveal records that the actor is shown a value and returns the value. Without the record there is no value:
+// a *domain.Error refuses, ErrLogUnavailable if the record could not be written in time. After a crash or a lost
+// connection the record may be there although nobody received the value, never the other way round.
+func (g *Gate) Reveal(ctx context.Context, req commands.Request, ask Ask) (Revealed, error) {
+	if err := check(ask); err != nil {
+		return Revealed{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, revealTimeout)
+	defer cancel()
+	first := g.decideNow(req, ask)
+	if !first.decision.Allowed {
+		return Revealed{}, g.deny(ctx, req, ask, first)
+	}
+	fetched := g.fetch(ctx, first.content.ID)
+	outcome, err := g.record(ctx, req, ask, first)
+	if err != nil {
+		return Revealed{}, err
+	}
+	if !outcome.decision.Allowed {
+		return Revealed{}, g.withhold(ctx, req, ask, outcome)
+	}
+	value, err := g.open(ctx, req.Workspace, ask, outcome.verdict, fetched)
+	if err != nil {
+		return Revealed{}, err
+	}
+	return Revealed{
+		Value:        value,
+		ValueVersion: outcome.version,
+		RemaskAfter:  outcome.remask,
+		Receipt:      outcome.receipt(req.Actor.ID),
+	}, nil
+}
+
+func check(ask Ask) error {
+	if len(ask.Reason) > MaxReason {
+		return domain.Refuse(domain.Invalid, "reason_too_long", "the reason is too long").
+			With("body.reason", fmt.Sprintf("has more than %d bytes", MaxReason))
+	}
+	if ask.Ticket != "" {
+		if err := domain.CheckForeignID(ask.Ticket); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// verdict is a decision with what it was about: the very value version and where the vault has it.
+type verdict struct {
+	decision domain.Decision
+	visible  bool // whether the actor may know of the secret
+	content  secret.Content
+	version  int
+	remask   time.Duration
+}
+
+// judge decides on facts. version 0 asks for the value current in them.
+func judge(f live.Facts, req commands.Request, ask Ask, version int, now time.Time) verdict {
+	settings, _ := f.Access.Settings(req.Workspace)
+	v := verdict{remask: time.Duration(settings.RemaskSeconds) * time.Second}
+	ar := access.Request{
+		Workspace: req.Workspace, Actor: req.Actor, Action: access.Reveal, Secret: ask.Secret, Field: ask.Field,
+		ValueVersion: version, Ticket: ask.Ticket, HasReason: ask.Reason != "", ConfirmExpired: ask.ConfirmExpired, At: now,
+	}
+	v.decision = f.Access.Decide(ar)
+	if v.decision.Allowed {
+		var ok bool
+		if v.content, v.version, ok = f.Contents.Of(ask.Secret, ask.Field, version); !ok {
+			v.decision.Allowed, v.decision.Code = false, "value_not_set"
+		}
+	}
+	if !v.decision.Allowed {
+		ar.Action = access.View
+		v.visible = f.Access.Decide(ar).Allowed
+	}
+	return v
+}
+
+func (g *Gate) decideNow(req commands.Request, ask Ask) (v verdict) {
+	now := g.run.Now()
+	g.run.Index.View(func(f live.Facts) { v = judge(f, req, ask, ask.ValueVersion, now) })
+	return v
+}
+
+// recorded is the outcome of a reveal decided at its own position in the log.
+type recorded struct {
+	verdict
+	event domain.Recorded
+}
+
+func (r recorded) receipt(member string) Receipt {
+	e := r.event
+	fact, _ := e.Event.(reveal.FieldRevealed)
+	return Receipt{e.ID, e.Stream, e.Revision, e.Position, e.At, member, r.decision, fact.Flags}
+}
+
+// record appends the reveal and waits until this process's own subscription meets it. By then everything recorded before
+// it has been applied, so the decision made there is the one that counts.
+func (g *Gate) record(ctx context.Context, req commands.Request, ask Ask, first verdict) (recorded, error) {
+	stream := domain.Stream(domain.RevealsKind, req.Workspace)
+	proposed, err := g.encode(ctx, req, stream, reveal.FieldRevealed{
+		Secret: ask.Secret, Field: ask.Field, ValueVersion: first.version, Member: req.Actor.ID, Ticket: ask.Ticket,
+		Reason: domain.NewPrivate(ask.Reason), Decision: first.decision, Flags: g.flags(req, ask, first),
+		RetryOf: ask.RetryOf, Confirmed: ask.ConfirmExpired,
+	})
+	if err != nil {
+		return recorded{}, err
+	}
+	met := make(chan recorded, 1)
+	forget := g.run.Index.At(proposed.ID, func(f live.Facts, e domain.Recorded) {
+		met <- recorded{judge(f, req, ask, first.version, e.At), e}
+	})
+	durable := make(chan error, 1)
+	g.journal.submit(stream, proposed, durable)
+	for {
+		select {
+		case r := <-met:
+			return r, nil
+		case err := <-durable:
+			if err != nil {
+				forget()
+				return recorded{}, errors.Join(commands.ErrLogUnavailable, err)
+			}
+			durable = nil // recorded; our subscription is about to meet it
+		case <-ctx.Done():
+			forget()
+			return recorded{}, errors.Join(commands.ErrLogUnavailable, ctx.Err())
+		}
+	}
+}
+
+// encode makes one event ready to append; every try is a command of its own.
+func (g *Gate) encode(ctx context.Context, req commands.Request, stream string, e domain.Event) (eventstore.Proposed, error) {
+	meta := domain.Meta{Workspace: req.Workspace, Actor: req.Actor, Correlation: req.Correlation, Command: uuid.New()}
+	proposed, err := g.run.Codec.Encode(ctx, stream, meta, []domain.Event{e})
+	if err != nil {
+		return eventstore.Proposed{}, err
+	}
+	return proposed[0], nil
+}
+
+func (g *Gate) flags(req commands.Request, ask Ask, v verdict) (flags []string) {
+	g.run.Index.View(func(f live.Facts) {
+		if v.version != f.Contents.Current(ask.Secret, ask.Field) {
+			flags = append(flags, reveal.FlagOlderVersion)
+		}
+		if f.Access.Expired(req.Workspace, ask.Secret, g.run.Now()) {
+			flags = append(flags, reveal.FlagExpired)
+		}
+	})
+	if req.Actor.Kind == domain.Service {
+		flags = append(flags, reveal.FlagService)
+	}
+	return flags
+}
+
+// fetch reads the ciphertext while the record is being written.
+func (g *Gate) fetch(ctx context.Context, content uuid.UUID) <-chan fetchedValue {
+	ch := make(chan fetchedValue, 1)
+	go func() {
+		found, err := g.vault.Fetch(ctx, []uuid.UUID{content})
+		ct, ok := found[content]
+		if err == nil && !ok {
+			err = errors.New("the vault does not have it")
+		}
+		ch <- fetchedValue{ct, err}
+	}()
+	return ch
+}
+
+type fetchedValue struct {
+	ciphertext vault.Ciphertext
+	err        error
+}
+
+var errVaultUnavailable = domain.Refuse(domain.Unavailable, "vault_unavailable", "the vault cannot be reached; retrying is safe")
+
+func (g *Gate) open(ctx context.Context, workspace uuid.UUID, ask Ask, v verdict, fetched <-chan fetchedValue) (vault.Secret, error) {
+	got := <-fetched
+	if got.err != nil {
+		return nil, errors.Join(errVaultUnavailable, fmt.Errorf("fetching a value: %w", got.err))
+	}
+	ref := vault.Ref{Workspace: workspace, Subject: domain.Stream(domain.SecretKind, ask.Secret), Field: ask.Field, Version: v.version}
+	value, err := g.vault.Open(ctx, ref, sealedOf(v.content), got.ciphertext)
+	if err != nil {
+		return nil, fmt.Errorf("opening a value: %w", err)
+	}
+	return value, nil
+}
+
+func sealedOf(c secret.Content) vault.Sealed {
+	s := vault.Sealed{ContentID: c.ID, KeyID: c.KeyID, Alg: c.Alg}
+	copy(s.SHA256[:], c.SHA256)
+	return s
+}

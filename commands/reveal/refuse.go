@@ -1,0 +1,114 @@
+package reveal
+
+import (
+	"context"
+	"time"
+
+	"github.com/kdesk/client-secrets/commands"
+	"github.com/kdesk/client-secrets/commands/live"
+	"github.com/kdesk/client-secrets/domain"
+	"github.com/kdesk/client-secrets/domain/member"
+	"github.com/kdesk/client-secrets/domain/reveal"
+)
+
+const recordTimeout = time.Second // a refusal stands even if it cannot be recorded in time
+
+// errNotFound is all that somebody learns who may not see the secret.
+var errNotFound = domain.Refuse(domain.NotFound, "not_found", "there is nothing here that you can see")
+
+// refusals tells those who may see the secret what stands in the way, by the code of the condition that failed.
+var refusals = map[string]*domain.Error{
+	"permission_missing":    domain.Refuse(domain.Forbidden, "permission_missing", "you lack the permission to reveal"),
+	"module_off":            domain.Refuse(domain.Forbidden, "module_off", "Client Secrets are switched off in this workspace"),
+	"older_version":         domain.Refuse(domain.Forbidden, "older_version", "only those who manage secrets may reveal older values"),
+	"expired_blocked":       domain.Refuse(domain.Forbidden, "expired_blocked", "the secret has expired and you may not reveal it any more"),
+	"value_not_set":         domain.Refuse(domain.Conflict, "value_not_set", "the field has no value"),
+	"verification_required": domain.Refuse(domain.Required, "verification_required", "confirm the code sent to your mail address first"),
+	"confirmation_required": domain.Refuse(domain.Required, "confirmation_required", "the secret has expired: confirm that you want it all the same"),
+	"reason_required":       domain.Refuse(domain.Required, "reason_required", "say why you need the value"),
+	"reveal_limit":          domain.Refuse(domain.TooMany, "reveal_limit", "you have reached this hour's limit of reveals"),
+}
+
+var errValueChanged = domain.Refuse(domain.Conflict, "value_changed", "the value was replaced at this moment: reveal it again")
+
+func refusal(v verdict) error {
+	if e, ok := refusals[v.decision.Code]; ok && (v.visible || v.decision.Code == "module_off") {
+		return e
+	}
+	return errNotFound
+}
+
+// deny answers a refused reveal and records it. Refusals beyond a bound per member are only counted.
+func (g *Gate) deny(ctx context.Context, req commands.Request, ask Ask, v verdict) error {
+	if !g.recordable(req, &ask) {
+		return refusal(v)
+	}
+	if !g.denials.admit(subject{req.Workspace, req.Actor}, g.run.Now()) {
+		return refusal(v)
+	}
+	g.note(ctx, req, reveal.Denied{
+		Secret: ask.Secret, Field: ask.Field, Member: req.Actor.ID, Ticket: ask.Ticket, Code: v.decision.Code, Decision: v.decision,
+	})
+	return refusal(v)
+}
+
+// recordable tells whether a refusal is one of a member of the workspace about a secret in it, and leaves out a field
+// that the secret never had: what callers make up does not enter the log.
+func (g *Gate) recordable(req commands.Request, ask *Ask) (ok bool) {
+	g.run.Index.View(func(f live.Facts) {
+		_, member := f.Access.Permissions(req.Workspace, req.Actor, g.run.Now())
+		ok = member && f.Access.HasSecret(req.Workspace, ask.Secret)
+		if f.Contents.Current(ask.Secret, ask.Field) == 0 {
+			ask.Field = ""
+		}
+		if !f.Access.HasTicket(req.Workspace, ask.Ticket) {
+			ask.Ticket = ""
+		}
+	})
+	return ok
+}
+
+// withhold answers a reveal that was recorded but decided otherwise at its own position, and records that nothing left.
+func (g *Gate) withhold(ctx context.Context, req commands.Request, ask Ask, r recorded) error {
+	g.note(ctx, req, reveal.Withheld{
+		Of: r.event.ID, Secret: ask.Secret, Field: ask.Field, Member: req.Actor.ID, Code: r.decision.Code, Decision: r.decision,
+	})
+	if r.decision.Code == "older_version" && ask.ValueVersion == 0 {
+		return errValueChanged
+	}
+	return refusal(r.verdict)
+}
+
+// note records what does not need to be durable before the answer. A failure is logged: the refusal stands all the same.
+func (g *Gate) note(ctx context.Context, req commands.Request, e domain.Event) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer cancel()
+	stream := domain.Stream(domain.RevealsKind, req.Workspace)
+	proposed, err := g.encode(ctx, req, stream, e)
+	if err == nil {
+		err = g.journal.append(ctx, stream, proposed)
+	}
+	if err != nil {
+		g.logger.ErrorContext(ctx, "a refused reveal may not have been recorded", "type", e.EventType(), "err", err)
+	}
+}
+
+// recordSuppressed records how many refusals of members were only counted.
+func (g *Gate) recordSuppressed(ctx context.Context, all []suppressed) {
+	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
+	defer cancel()
+	for _, s := range all {
+		if s.count == 0 || s.actor.Kind != domain.Member {
+			continue
+		}
+		req := commands.Request{Workspace: s.workspace, Actor: domain.Actor{Kind: domain.System}}
+		stream := domain.DirectoryStream(s.workspace, domain.MemberKind, s.actor.ID)
+		proposed, err := g.encode(ctx, req, stream, member.DenialsSuppressed{ID: s.actor.ID, Count: s.count, From: s.from, To: s.to})
+		if err == nil {
+			err = g.journal.append(ctx, stream, proposed)
+		}
+		if err != nil {
+			g.logger.ErrorContext(ctx, "suppressed refusals may not have been recorded", "count", s.count, "err", err)
+		}
+	}
+}

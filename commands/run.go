@@ -1,0 +1,205 @@
+// Package commands carries out commands: it loads the state that a rule needs from the log, lets the rule decide and
+// appends what it decided. Each aggregate's commands are a package below this one.
+//
+// It knows no vendor and no HTTP.
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/kdesk/client-secrets/commands/live"
+	"github.com/kdesk/client-secrets/domain"
+	"github.com/kdesk/client-secrets/eventstore"
+)
+
+// Refusals that every command may answer with.
+var (
+	ErrForbidden      = domain.Refuse(domain.Forbidden, "permission_missing", "you lack the permission for this")
+	ErrNoWorkspace    = domain.Refuse(domain.NotFound, "not_found", "there is nothing here that you can see")
+	ErrLogUnavailable = domain.Refuse(domain.Unavailable, "log_unavailable", "the event log cannot be reached; retrying is safe")
+	ErrStale          = domain.Refuse(domain.Precondition, "stale_revision", "it changed since you read it: read it again")
+	ErrBusy           = domain.Refuse(domain.Conflict, "busy", "others are changing this at the same time; retrying is safe")
+)
+
+const (
+	maxTries    = 5               // after a revision conflict
+	visibleWait = 2 * time.Second // for a change to reach this process's access index
+)
+
+// Request says who asks for a command, where and how.
+type Request struct {
+	Workspace   uuid.UUID
+	Actor       domain.Actor
+	Key         string // idempotency key; "" makes every try a command of its own
+	Correlation uuid.UUID
+	IfMatch     *uint64 // revision the aggregate must be at; nil for any
+}
+
+// Command returns the id of the command: the same for the same workspace, principal and idempotency key.
+func (r Request) Command() uuid.UUID {
+	if r.Key == "" {
+		return uuid.New()
+	}
+	return uuid.NewSHA1(r.Workspace, []byte(string(r.Actor.Kind)+"\x00"+r.Actor.ID+"\x00"+r.Key))
+}
+
+// NewID returns the id of the n-th aggregate that a command makes.
+func NewID(command uuid.UUID, n int) uuid.UUID {
+	return uuid.NewSHA1(command, fmt.Appendf(nil, "aggregate %d", n))
+}
+
+// Result tells where a command left its aggregate.
+type Result struct {
+	ID       uuid.UUID // of the aggregate
+	Revision uint64
+	Position eventstore.Position
+	Changed  bool // false if there was nothing to change
+}
+
+// Runner is what all commands run on.
+type Runner struct {
+	Log   eventstore.Log
+	Codec *eventstore.Codec
+	Index *live.Index
+	Now   func() time.Time // in UTC
+}
+
+// Authorise refuses an actor who lacks a permission. Somebody who is no member learns nothing.
+func (r *Runner) Authorise(req Request, needed domain.Permission) error {
+	var err error
+	r.Index.View(func(f live.Facts) {
+		if req.Actor.Kind == domain.Operator || req.Actor.Kind == domain.System {
+			return
+		}
+		held, ok := f.Access.Permissions(req.Workspace, req.Actor, r.Now())
+		switch {
+		case !ok:
+			err = ErrNoWorkspace
+		case !held.Has(needed):
+			err = ErrForbidden
+		}
+	})
+	return err
+}
+
+// Aggregate is how a command's aggregate is found and folded.
+type Aggregate[S any] struct {
+	Stream string
+	Evolve func(S, domain.Event) (S, error)
+}
+
+// Run loads an aggregate, decides and appends. A command that was carried out before, by its id, is not carried out
+// again. decide may be called several times.
+func Run[S any](ctx context.Context, r *Runner, req Request, command uuid.UUID, a Aggregate[S], decide func(S) ([]domain.Event, error)) (Result, error) {
+	for range maxTries {
+		result, err := attempt(ctx, r, req, command, a, decide)
+		switch {
+		case errors.Is(err, eventstore.ErrWrongRevision):
+			continue
+		case errors.Is(err, eventstore.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+			return Result{}, errors.Join(ErrLogUnavailable, err)
+		case err != nil:
+			return Result{}, err
+		}
+		r.awaitVisible(ctx, result.Position)
+		return result, nil
+	}
+	return Result{}, ErrBusy
+}
+
+func attempt[S any](ctx context.Context, r *Runner, req Request, command uuid.UUID, a Aggregate[S], decide func(S) ([]domain.Event, error)) (Result, error) {
+	l, err := load(ctx, r, req.Workspace, command, a)
+	if err != nil {
+		return Result{}, err
+	}
+	if l.done != nil {
+		return *l.done, nil
+	}
+	if req.IfMatch != nil && (!l.exists || *req.IfMatch != l.now.Revision) {
+		return Result{}, ErrStale
+	}
+	events, err := decide(l.state)
+	if err != nil || len(events) == 0 {
+		return l.now, err
+	}
+	meta := domain.Meta{Workspace: req.Workspace, Actor: req.Actor, Correlation: req.Correlation, Command: command}
+	proposed, err := r.Codec.Encode(ctx, a.Stream, meta, events)
+	if err != nil {
+		return Result{}, err
+	}
+	appended, err := r.Log.Append(ctx, a.Stream, l.expected(), proposed)
+	if errors.Is(err, eventstore.ErrTooLarge) {
+		return Result{}, domain.Refuse(domain.TooLarge, "too_large", "this is more than one change can hold")
+	}
+	if err != nil {
+		return Result{}, fmt.Errorf("appending to the log: %w", err)
+	}
+	return Result{ID: l.now.ID, Revision: appended.Revision, Position: appended.Position, Changed: true}, nil
+}
+
+// loaded is an aggregate as the log has it; done is the outcome of the very command, if it was carried out before.
+type loaded[S any] struct {
+	state  S
+	exists bool
+	now    Result
+	done   *Result
+}
+
+func (l loaded[S]) expected() eventstore.Expected {
+	if l.exists {
+		return eventstore.Exact(l.now.Revision)
+	}
+	return eventstore.NoStream()
+}
+
+func load[S any](ctx context.Context, r *Runner, workspace, command uuid.UUID, a Aggregate[S]) (loaded[S], error) {
+	var l loaded[S]
+	var err error
+	if l.now.ID, err = domain.StreamID(a.Stream); err != nil {
+		return l, err
+	}
+	events, err := r.history(ctx, a.Stream)
+	if err != nil {
+		return l, err
+	}
+	for _, e := range events {
+		if e.Meta.Workspace != workspace {
+			return l, ErrNoWorkspace
+		}
+		if l.state, err = a.Evolve(l.state, e.Event); err != nil {
+			return l, fmt.Errorf("folding %s at revision %d: %w", a.Stream, e.Revision, err)
+		}
+		l.exists, l.now.Revision, l.now.Position = true, e.Revision, eventstore.Position(e.Position)
+		if e.Meta.Command == command {
+			done := l.now
+			l.done = &done
+		}
+	}
+	return l, nil
+}
+
+func (r *Runner) history(ctx context.Context, stream string) ([]domain.Recorded, error) {
+	var records []eventstore.Record
+	for record, err := range r.Log.ReadStream(ctx, stream, 0) {
+		if errors.Is(err, eventstore.ErrStreamNotFound) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("loading from the log: %w", err)
+		}
+		records = append(records, record)
+	}
+	return r.Codec.Decode(ctx, records)
+}
+
+// awaitVisible lets the caller's next request on this process meet the change. The change stands even if it takes longer.
+func (r *Runner) awaitVisible(ctx context.Context, position eventstore.Position) {
+	ctx, cancel := context.WithTimeout(ctx, visibleWait)
+	defer cancel()
+	_ = r.Index.Wait(ctx, position)
+}
