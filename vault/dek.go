@@ -34,17 +34,17 @@ type dek struct {
 // final tells whether a load may be cached: a usable key is, and so is a destroyed one. A fault is not.
 func (k *dek) final() bool { return k.err == nil || errors.Is(k.err, ErrErased) }
 
-// Keys loads the keys of subjects into memory, and makes those that do not exist when create is set; SealText, OpenText
+// LoadKeys loads the keys of subjects into memory, and makes those that do not exist when create is set; SealText, OpenText
 // and Open then work without I/O while they stay among the Config.KeyCache most recently used. One query, whatever their
 // number; a second or third only at the first use of a workspace. With create, a destroyed subject is ErrErased. Without
 // it, destroyed and unknown subjects are no error here but where they are used.
-func (v *Vault) Keys(ctx context.Context, workspace uuid.UUID, subjects []string, create bool) error {
+func (v *Vault) LoadKeys(ctx context.Context, workspace uuid.UUID, subjects []string, create bool) error {
 	owners := make([]Owner, len(subjects))
 	for i, s := range subjects {
 		owners[i] = Owner{workspace, s}
 	}
 	if !create {
-		return v.LoadKeys(ctx, owners)
+		return v.Preload(ctx, owners)
 	}
 	made, err := v.createKeys(ctx, workspace, v.keys.missing(owners))
 	if err != nil {
@@ -62,8 +62,8 @@ func (v *Vault) Keys(ctx context.Context, workspace uuid.UUID, subjects []string
 	return nil
 }
 
-// LoadKeys is Keys without create for subjects of several workspaces, with one query.
-func (v *Vault) LoadKeys(ctx context.Context, owners []Owner) error {
+// Preload is LoadKeys without create, for subjects of several workspaces with one query.
+func (v *Vault) Preload(ctx context.Context, owners []Owner) error {
 	missing := v.keys.missing(owners)
 	if len(missing) == 0 {
 		return nil

@@ -30,7 +30,7 @@ func lengthClass(n int) int {
 // pad returns the padded form of plain in a fresh buffer; the caller wipes it.
 func pad[T ~string | ~[]byte](plain T) ([]byte, error) {
 	if len(plain) > MaxValue {
-		return nil, fmt.Errorf("%w: the limit is %d bytes", ErrTooLarge, MaxValue)
+		return nil, ErrTooLarge
 	}
 	out := make([]byte, padHeader+lengthClass(len(plain)))
 	binary.BigEndian.PutUint32(out, uint32(len(plain)))

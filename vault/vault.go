@@ -15,6 +15,7 @@ package vault
 
 import (
 	"context"
+	"embed"
 	"errors"
 	"fmt"
 	"time"
@@ -24,22 +25,29 @@ import (
 	"github.com/hashicorp/golang-lru/v2/expirable"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/tink-crypto/tink-go/v2/tink"
+
+	"github.com/kdesk/client-secrets/domain"
+	"github.com/kdesk/client-secrets/platform/postgres"
 )
 
-// What callers tell apart with errors.Is.
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// What callers tell apart with errors.Is. The refusals among them carry the kind that http maps to a status.
 var (
 	// ErrErased: the subject was destroyed; its values and texts can never be read or written again.
-	ErrErased = errors.New("the data was erased")
+	ErrErased = &domain.Error{Kind: domain.NotFound, Code: "erased", Text: "the data was erased"}
+	// ErrTooLarge: a value or text is longer than MaxValue.
+	ErrTooLarge = &domain.Error{Kind: domain.TooLarge, Code: "value_too_large", Text: "a value may have at most 65,536 bytes"}
+	// ErrConflict: a content id or a pinned name is taken by something else.
+	ErrConflict = &domain.Error{Kind: domain.Conflict, Code: "content_taken", Text: "the name stands for something else"}
+
 	// ErrTampered: a ciphertext is not the one the log names, or is not where it was written.
 	ErrTampered = errors.New("the vault's data was altered")
 	// ErrNoKey: the subject has no key and none was to be made.
 	ErrNoKey = errors.New("the vault has no key for this subject")
 	// ErrMissing: the subject's key exists but the value's row does not.
 	ErrMissing = errors.New("the vault does not hold this value")
-	// ErrTooLarge: a value or text is longer than MaxValue.
-	ErrTooLarge = errors.New("the value is too large")
-	// ErrConflict: a content id or a pinned name is taken by something else.
-	ErrConflict = errors.New("the name is taken by something else")
 	// ErrRootKey: the root key is missing, unreadable or not the one this vault was made with.
 	ErrRootKey = errors.New("the root key cannot be used")
 )
@@ -98,8 +106,8 @@ func Open(ctx context.Context, c Config) (*Vault, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, c.Pool); err != nil {
-		return nil, fmt.Errorf("migrating the vault: %w", err)
+	if err := postgres.Migrate(ctx, c.Pool, migrations, "vault"); err != nil {
+		return nil, fmt.Errorf("opening the vault: %w", err)
 	}
 	root, err := openChecked(ctx, c)
 	if err != nil {

@@ -1,5 +1,5 @@
 -- +goose Up
-CREATE SCHEMA IF NOT EXISTS vault;
+-- There is no way down: what these tables hold cannot be made again.
 
 -- Facts about this vault as a whole: the root key's check value, the log it belongs to.
 CREATE TABLE vault.meta (
@@ -58,6 +58,3 @@ CREATE TABLE vault.values (
 ALTER TABLE vault.values ALTER COLUMN ciphertext SET STORAGE EXTERNAL;
 CREATE INDEX values_by_subject ON vault.values (workspace, subject);
 CREATE INDEX values_by_age ON vault.values (created_at);
-
--- +goose Down
-DROP SCHEMA vault CASCADE;
