@@ -1,0 +1,218 @@
+package embedded
+
+import (
+	"bytes"
+	"math"
+	"strconv"
+
+	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+
+	"github.com/kdesk/client-secrets/eventstore/embedded/internal/storage"
+)
+
+// chunkScan bounds the events one chunk considers, so that a filter matching little still lets go of its view
+// and notices a caller who left.
+const chunkScan = 16 << 10
+
+// Read serves reads and catch-up subscriptions, of a stream or of the whole log.
+func (s *streamsService) Read(req *api.ReadReq, call api.Streams_ReadServer) error {
+	r, err := parseRead(req)
+	if err == nil {
+		switch {
+		case r.subscription && r.stream == "":
+			err = s.subscribeAll(r, call)
+		case r.subscription:
+			err = s.subscribeStream(r, call)
+		case r.stream == "":
+			err = s.readAll(r, call)
+		default:
+			err = s.readStream(r, call)
+		}
+	}
+	return toStatus(err, call.SetTrailer)
+}
+
+func (s *streamsService) readAll(r *readRequest, call api.Streams_ReadServer) error {
+	view, err := s.store.View()
+	if err != nil {
+		return err
+	}
+	last := view.Head // a read ends where the log ended when it began
+	view.Close()
+	from := r.from
+	switch {
+	case r.end:
+		from = last + 1
+	case r.start && r.backwards:
+		from = 0
+	}
+	for remaining, end := r.limit, false; remaining > 0 && !end; {
+		c := newChunk(r.textIDs)
+		from, end, err = s.scanAll(r, c, from, last, remaining)
+		if err != nil {
+			return err
+		}
+		remaining -= uint64(len(c.ends))
+		if err := c.send(call); err != nil {
+			return err
+		}
+		if err := call.Context().Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scanAll fills a chunk with matching events of the log from a position on: inclusive forwards, exclusive
+// backwards. It stops at the limit, behind last, or when the chunk is full, and returns where to go on.
+func (s *streamsService) scanAll(r *readRequest, c *chunk, from, last, limit uint64) (next uint64, end bool, err error) {
+	view, err := s.store.View()
+	if err != nil {
+		return 0, false, err
+	}
+	defer view.Close()
+	next = from
+	considered, beyond, failed := 0, false, error(nil)
+	end, err = view.ScanAll(from, r.backwards, func(position uint64, record storage.Record) bool {
+		beyond = !r.backwards && position > last
+		if beyond || c.full() || considered == chunkScan || uint64(len(c.ends)) == limit {
+			return false
+		}
+		considered++
+		next = position
+		if !r.backwards {
+			next = position + 1
+		}
+		if r.filter.matches(record) {
+			failed = s.emit(r, c, view, position, record)
+		}
+		return failed == nil
+	})
+	if failed != nil {
+		err = failed
+	}
+	return next, end || beyond, err
+}
+
+// emit adds one event to a chunk, following it if it is a link and links are to be resolved.
+func (s *streamsService) emit(r *readRequest, c *chunk, view *storage.View, position uint64, record storage.Record) error {
+	if !r.links || !record.IsLink() {
+		c.event(position, record, nil)
+		return nil
+	}
+	revision, stream, ok := bytes.Cut(record.Data(), []byte("@"))
+	number, err := strconv.ParseInt(string(revision), 10, 64)
+	if !ok || err != nil || number < 0 {
+		c.event(position, nil, record)
+		return nil
+	}
+	target, found, err := view.Event(string(stream), number)
+	if err != nil {
+		return err
+	}
+	if !found {
+		target = nil
+	}
+	c.event(position, target, record)
+	return nil
+}
+
+func (s *streamsService) readStream(r *readRequest, call api.Streams_ReadServer) error {
+	view, err := s.store.View()
+	if err != nil {
+		return err
+	}
+	stream, err := view.Stream(r.stream)
+	view.Close()
+	if err != nil {
+		return err
+	}
+	if gone, err := s.tombstoned(stream); err != nil || gone {
+		return orDeleted(err, r.stream)
+	}
+	if !stream.Exists() {
+		return call.Send(streamNotFound(r.stream))
+	}
+	from := int64(r.from)
+	switch {
+	case r.end && r.backwards:
+		from = stream.Head
+	case r.end:
+		from = math.MaxInt64
+	case r.start:
+		from = 0
+	}
+	for remaining, end := r.limit, from > stream.Head && !r.backwards; remaining > 0 && !end; {
+		c := newChunk(r.textIDs)
+		from, end, err = s.scanStream(r, c, stream, from, remaining)
+		if err != nil {
+			return err
+		}
+		remaining -= uint64(len(c.ends))
+		if err := c.send(call); err != nil {
+			return err
+		}
+	}
+	return s.sendBounds(r, stream, call)
+}
+
+// scanStream fills a chunk from a stream and returns where the next one starts.
+func (s *streamsService) scanStream(r *readRequest, c *chunk, stream *storage.Stream, from int64, limit uint64) (next int64, end bool, err error) {
+	view, err := s.store.View()
+	if err != nil {
+		return 0, false, err
+	}
+	defer view.Close()
+	next, failed := from, error(nil)
+	end, err = view.ScanStream(stream, from, r.backwards, func(position uint64, record storage.Record) bool {
+		if c.full() || uint64(len(c.ends)) == limit {
+			return false
+		}
+		next = record.Revision() + 1
+		if r.backwards {
+			next = record.Revision() - 1
+		}
+		failed = s.emit(r, c, view, position, record)
+		return failed == nil
+	})
+	if failed != nil {
+		err = failed
+	}
+	return next, end, err
+}
+
+// sendBounds tells newer clients the stream's first and last revision; older ones fail on these messages.
+func (s *streamsService) sendBounds(r *readRequest, stream *storage.Stream, call api.Streams_ReadServer) error {
+	if !r.newer {
+		return nil
+	}
+	if err := call.Send(firstPosition(stream.First())); err != nil {
+		return err
+	}
+	return call.Send(lastPosition(stream.Head))
+}
+
+// tombstoned reports whether the stream, or the one whose metadata it holds, is gone for good.
+func (s *streamsService) tombstoned(stream *storage.Stream) (bool, error) {
+	if stream.Tombstoned {
+		return true, nil
+	}
+	owner, ok := stream.Owner()
+	if !ok {
+		return false, nil
+	}
+	view, err := s.store.View()
+	if err != nil {
+		return false, err
+	}
+	defer view.Close()
+	of, err := view.Stream(owner)
+	return err == nil && of.Tombstoned, err
+}
+
+func orDeleted(err error, stream string) error {
+	if err != nil {
+		return err
+	}
+	return streamDeleted(stream)
+}
