@@ -1,5 +1,11 @@
 package secret
 
+import (
+	"github.com/google/uuid"
+
+	"github.com/kdesk/client-secrets/domain"
+)
+
 // AssignmentKind is whom an assignment names.
 type AssignmentKind string
 
@@ -37,3 +43,66 @@ const (
 	Always     While = "always"
 	TicketOpen While = "ticket_open"
 )
+
+// Assignment lets in whom it names.
+type Assignment struct {
+	Kind        AssignmentKind
+	Target      string
+	Incarnation int // of the member or group; 0 if it has none or it is not known
+}
+
+// Rule lets in whom it matches.
+type Rule struct {
+	ID    uuid.UUID
+	Kind  RuleKind
+	Value string // the category of category_assignee, otherwise empty
+	While While  // empty is always
+}
+
+func (a Assignment) sameTarget(b Assignment) bool { return a.Kind == b.Kind && a.Target == b.Target }
+
+// covers tells whether having a makes b nothing new.
+func (a Assignment) covers(b Assignment) bool {
+	return a.sameTarget(b) && (b.Incarnation == 0 || a.Incarnation == b.Incarnation)
+}
+
+func (a Assignment) check(p *domain.Problems, at string) Assignment {
+	switch a.Kind {
+	case ToMember, ToGroup:
+		p.ForeignID(at+".target", a.Target)
+	case ToDivision:
+		a.Target = p.Name(at+".target", a.Target, domain.MaxName)
+	case ToEveryone:
+		if a.Target != AllTarget {
+			p.Add("invalid_target", at+".target", "the target of everyone is all")
+		}
+	default:
+		p.Add("unknown_assignment_kind", at+".kind", "must be member, group, division or everyone")
+	}
+	return a
+}
+
+func (r Rule) sameMatch(b Rule) bool { return r.Kind == b.Kind && r.Value == b.Value && r.While == b.While }
+
+func (r Rule) check(p *domain.Problems, at string) Rule {
+	switch r.Kind {
+	case CategoryAssignee:
+		r.Value = p.Name(at+".value", r.Value, domain.MaxName)
+	case TicketAssignee, TicketFollower, TicketCreator, TicketApprover, TicketGroup, ContactOwner, ContactTicketAssignee:
+		if r.Value != "" {
+			p.Add("value_not_allowed", at+".value", "only category_assignee takes a value")
+		}
+	default:
+		p.Add("unknown_rule_kind", at+".kind", "there is no such kind of rule")
+	}
+	switch r.While {
+	case "":
+		r.While = Always
+	case Always, TicketOpen:
+	default:
+		p.Add("unknown_while", at+".while", "must be always or ticket_open")
+	}
+	return r
+}
+
+func ruleID(id uuid.UUID) func(Rule) bool { return func(r Rule) bool { return r.ID == id } }

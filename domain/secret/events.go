@@ -62,8 +62,9 @@ type ValueCleared struct {
 
 // AccessGranted assigns the secret to members.
 type AccessGranted struct {
-	Kind   AssignmentKind `json:"kind"`
-	Target string         `json:"target"`
+	Kind        AssignmentKind `json:"kind"`
+	Target      string         `json:"target"`
+	Incarnation int            `json:"incarnation,omitempty"` // of the member or group; 0 if it has none or it is not known
 }
 
 // AccessRevoked ends an assignment.
@@ -87,7 +88,8 @@ type RuleRemoved struct {
 
 // TicketLinked relates a ticket.
 type TicketLinked struct {
-	Ticket string `json:"ticket"`
+	Ticket      string `json:"ticket"`
+	Incarnation int    `json:"incarnation,omitempty"` // of the ticket; 0 if it is not known
 }
 
 // TicketUnlinked ends that.
@@ -97,7 +99,8 @@ type TicketUnlinked struct {
 
 // ContactRelated relates a contact.
 type ContactRelated struct {
-	Contact string `json:"contact"`
+	Contact     string `json:"contact"`
+	Incarnation int    `json:"incarnation,omitempty"` // of the contact; 0 if it is not known
 }
 
 // ContactUnrelated ends that.

@@ -1,0 +1,64 @@
+package secret
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/kdesk/client-secrets/domain"
+)
+
+// access returns the grants and rules of a draft.
+func (d Draft) access(p *domain.Problems) (events []domain.Event) {
+	var granted []Assignment
+	for i, a := range bounded(p, "body.assignments", ErrTooManyAssignments, d.Assignments, MaxAssignments) {
+		a = a.check(p, domain.Indexed("body.assignments", i))
+		if !slices.ContainsFunc(granted, a.sameTarget) {
+			granted = append(granted, a)
+			events = append(events, AccessGranted(a))
+		}
+	}
+	var added []Rule
+	for i, r := range bounded(p, "body.rules", ErrTooManyRules, d.Rules, MaxRules) {
+		r = r.check(p, domain.Indexed("body.rules", i))
+		if r.ID == uuid.Nil || slices.ContainsFunc(added, ruleID(r.ID)) {
+			p.AddError(domain.Indexed("body.rules", i), errors.New("a rule has no id of its own"))
+		}
+		if !slices.ContainsFunc(added, r.sameMatch) {
+			added = append(added, r)
+			events = append(events, r.added())
+		}
+	}
+	return events
+}
+
+// relations returns the links of a draft to tickets and contacts.
+func (d Draft) relations(p *domain.Problems) (events []domain.Event) {
+	for _, t := range distinct(p, "body.tickets", ErrTooManyTickets, d.Tickets) {
+		events = append(events, TicketLinked{Ticket: t.ID, Incarnation: t.Incarnation})
+	}
+	for _, c := range distinct(p, "body.contacts", ErrTooManyContacts, d.Contacts) {
+		events = append(events, ContactRelated{Contact: c.ID, Incarnation: c.Incarnation})
+	}
+	return events
+}
+
+func distinct(p *domain.Problems, at string, full *domain.Error, list []Related) (once []Related) {
+	for i, r := range bounded(p, at, full, list, MaxRelated) {
+		p.ForeignID(domain.Indexed(at, i), r.ID)
+		if !slices.ContainsFunc(once, relatedID(r.ID)) {
+			once = append(once, r)
+		}
+	}
+	return once
+}
+
+// bounded returns the list, or none of it and a problem if it is longer than limit.
+func bounded[T any](p *domain.Problems, at string, full *domain.Error, list []T, limit int) []T {
+	if len(list) > limit {
+		p.AddError(at, full)
+		return nil
+	}
+	return list
+}

@@ -1,0 +1,107 @@
+package template
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/kdesk/client-secrets/domain"
+)
+
+// Bounds of values. A message stays below 64 KiB with what encryption and encoding add.
+const (
+	MaxTextValue    = 4096   // characters
+	MaxMessageValue = 60_000 // bytes
+)
+
+// Refusals of values. What was submitted is never in them.
+var (
+	ErrUnknownField    = domain.Refuse(domain.NotFound, "unknown_field", "the template has no such field")
+	ErrValueRequired   = domain.Refuse(domain.Invalid, "value_required", "a value is required; clear the field instead")
+	ErrNotAChoice      = domain.Refuse(domain.Invalid, "not_a_choice", "must be one of the field's choices")
+	ErrValueTooLong    = domain.Refuse(domain.Invalid, "value_too_long", "the value is too long")
+	ErrValueCharacter  = domain.Refuse(domain.Invalid, "value_character", "a text is one line of UTF-8 without control characters")
+	ErrFileNeedsUpload = domain.Refuse(domain.Invalid, "file_needs_upload", "a file is uploaded, not given as a value")
+)
+
+// CheckValues checks the plain values of a new secret, by field key, before they go to the vault. All problems are
+// reported together, at "body.fields.<key>". An empty value counts as none: callers leave it out. Fields of type file
+// take no value; a required one is missing until files can be attached.
+func CheckValues(fields []Field, values map[string]string) error {
+	var p domain.Problems
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		if _, known := Find(fields, key); !known {
+			p.Add("unknown_field", locate(key), "the template has no such field")
+		}
+	}
+	for _, f := range fields {
+		value, given := values[f.Key]
+		switch {
+		case given && value != "":
+			p.AddError(locate(f.Key), f.checkValue(value))
+		case f.Required:
+			p.Add("required_field_missing", locate(f.Key), "is required")
+		}
+	}
+	return p.Err()
+}
+
+// CheckValue checks one plain value for the field with a key, before it goes to the vault; problems are at
+// "body.value". The error is ErrUnknownField if the fields have no such key.
+func CheckValue(fields []Field, key, value string) error {
+	f, known := Find(fields, key)
+	if !known {
+		return ErrUnknownField
+	}
+	var p domain.Problems
+	if value == "" {
+		p.AddError("body.value", ErrValueRequired)
+	} else {
+		p.AddError("body.value", f.checkValue(value))
+	}
+	return p.Err()
+}
+
+// Find returns the field with a key.
+func Find(fields []Field, key string) (Field, bool) {
+	for _, f := range fields {
+		if f.Key == key {
+			return f, true
+		}
+	}
+	return Field{}, false
+}
+
+func (f Field) checkValue(value string) error {
+	switch {
+	case f.Type == File:
+		return ErrFileNeedsUpload
+	case !utf8.ValidString(value):
+		return ErrValueCharacter
+	case f.Type == Choice && !f.hasChoice(value):
+		return ErrNotAChoice
+	case f.Type == Text && utf8.RuneCountInString(value) > MaxTextValue, len(value) > MaxMessageValue:
+		return ErrValueTooLong
+	case f.Type == Text && strings.ContainsFunc(value, breaksLine):
+		return ErrValueCharacter
+	}
+	return nil
+}
+
+func (f Field) hasChoice(value string) bool {
+	return slices.ContainsFunc(f.Choices, func(c domain.Private) bool { return c.Text == value })
+}
+
+func breaksLine(r rune) bool {
+	return r != '\t' && (unicode.IsControl(r) || r == '\u2028' || r == '\u2029')
+}
+
+// locate names a field of the body. A key that cannot be one is not repeated: it may be a value in the wrong place.
+func locate(key string) string {
+	if !validKey(key) {
+		return "body.fields"
+	}
+	return "body.fields." + key
+}
