@@ -69,24 +69,6 @@ type Runner struct {
 	Now   func() time.Time // in UTC
 }
 
-// Authorise refuses an actor who lacks a permission. Somebody who is no member learns nothing.
-func (r *Runner) Authorise(req Request, needed domain.Permission) error {
-	var err error
-	r.Index.View(func(f live.Facts) {
-		if req.Actor.Kind == domain.Operator || req.Actor.Kind == domain.System {
-			return
-		}
-		held, ok := f.Access.Permissions(req.Workspace, req.Actor, r.Now())
-		switch {
-		case !ok:
-			err = ErrNoWorkspace
-		case !held.Has(needed):
-			err = ErrForbidden
-		}
-	})
-	return err
-}
-
 // Aggregate is how a command's aggregate is found and folded.
 type Aggregate[S any] struct {
 	Stream string

@@ -1,0 +1,77 @@
+package commands
+
+import (
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/kdesk/client-secrets/commands/live"
+	"github.com/kdesk/client-secrets/domain"
+	"github.com/kdesk/client-secrets/domain/access"
+)
+
+var (
+	errOwnersOnly = domain.Refuse(domain.Forbidden, "owners_only", "only an owner may do this")
+	errModuleOff  = domain.Refuse(domain.Forbidden, "module_off", "Client Secrets are switched off in this workspace")
+)
+
+// Authorise refuses an actor who lacks a permission. Somebody who is no member learns nothing.
+func (r *Runner) Authorise(req Request, needed domain.Permission) (err error) {
+	if trusted(req.Actor) {
+		return nil
+	}
+	r.Index.View(func(f live.Facts) {
+		held, ok := f.Access.Permissions(req.Workspace, req.Actor, r.Now())
+		switch {
+		case !ok:
+			err = ErrNoWorkspace
+		case !held.Has(needed):
+			err = ErrForbidden
+		}
+	})
+	return err
+}
+
+// AuthoriseOwner refuses whoever does not own the workspace.
+func (r *Runner) AuthoriseOwner(req Request) (err error) {
+	if trusted(req.Actor) {
+		return nil
+	}
+	r.Index.View(func(f live.Facts) {
+		_, ok := f.Access.Permissions(req.Workspace, req.Actor, r.Now())
+		switch {
+		case !ok:
+			err = ErrNoWorkspace
+		case req.Actor.Kind != domain.Member || !slices.Contains(f.Access.Owners(req.Workspace), req.Actor.ID):
+			err = errOwnersOnly
+		}
+	})
+	return err
+}
+
+// AuthoriseSecret refuses an actor who may not act on a secret. Somebody who may not even see it learns nothing.
+func (r *Runner) AuthoriseSecret(req Request, action access.Action, secret uuid.UUID) (err error) {
+	if trusted(req.Actor) {
+		return nil
+	}
+	r.Index.View(func(f live.Facts) {
+		asked := access.Request{Workspace: req.Workspace, Actor: req.Actor, Action: action, Secret: secret, At: r.Now()}
+		decision := f.Access.Decide(asked)
+		if decision.Allowed {
+			return
+		}
+		asked.Action = access.View
+		switch visible := f.Access.Decide(asked).Allowed; {
+		case decision.Code == errModuleOff.Code:
+			err = errModuleOff
+		case visible:
+			err = ErrForbidden
+		default:
+			err = ErrNoWorkspace
+		}
+	})
+	return err
+}
+
+// trusted tells whether an actor is one whom no workspace's permissions bind: the operator and the product itself.
+func trusted(a domain.Actor) bool { return a.Kind == domain.Operator || a.Kind == domain.System }

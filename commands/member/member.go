@@ -1,0 +1,119 @@
+// Package member carries out the commands of a workspace's members.
+package member
+
+import (
+	"context"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/kdesk/client-secrets/commands"
+	"github.com/kdesk/client-secrets/commands/live"
+	"github.com/kdesk/client-secrets/domain"
+	"github.com/kdesk/client-secrets/domain/member"
+)
+
+// Commands are those of members.
+type Commands struct {
+	Run    *commands.Runner
+	Hasher commands.Hasher
+}
+
+// Aggregate returns how a member is found and folded.
+func Aggregate(workspace uuid.UUID, id string) commands.Aggregate[member.State] {
+	return commands.Aggregate[member.State]{
+		Stream: domain.DirectoryStream(workspace, domain.MemberKind, id),
+		Evolve: member.Evolve,
+	}
+}
+
+// Sync takes over what the directory says of a member. It gives no permissions.
+func (c Commands) Sync(ctx context.Context, req commands.Request, profile member.Profile) (commands.Result, error) {
+	if err := c.Run.Authorise(req, domain.DirectoryManage); err != nil {
+		return commands.Result{}, err
+	}
+	profile.EmailHash = c.Hasher.Email(profile.Email)
+	return c.decide(ctx, req, profile.ID, func(s member.State) ([]domain.Event, error) { return member.Sync(s, profile) })
+}
+
+// Change is a partial change of what the directory says of a member: nil leaves a part as it is.
+type Change struct {
+	Name, Email, Division, Title *string
+	Active                       *bool
+}
+
+// Patch changes parts of what the directory says of a member.
+func (c Commands) Patch(ctx context.Context, req commands.Request, id string, change Change) (commands.Result, error) {
+	if err := c.Run.Authorise(req, domain.DirectoryManage); err != nil {
+		return commands.Result{}, err
+	}
+	return c.decide(ctx, req, id, func(s member.State) ([]domain.Event, error) {
+		if !s.Exists {
+			return nil, member.ErrNotFound
+		}
+		p := s.Profile
+		commands.Set(&p.Name, change.Name)
+		commands.Set(&p.Email, change.Email)
+		commands.Set(&p.Division, change.Division)
+		commands.Set(&p.Title, change.Title)
+		commands.Set(&p.Active, change.Active)
+		p.EmailHash = c.Hasher.Email(p.Email)
+		return member.Sync(s, p)
+	})
+}
+
+// Remove takes a member out of the workspace. The last owner stays.
+func (c Commands) Remove(ctx context.Context, req commands.Request, id string) (commands.Result, error) {
+	if err := c.Run.Authorise(req, domain.DirectoryManage); err != nil {
+		return commands.Result{}, err
+	}
+	return c.decide(ctx, req, id, func(s member.State) ([]domain.Event, error) {
+		if err := c.Run.AuthoriseOwner(req); s.Owner && err != nil {
+			return nil, err
+		}
+		return member.Remove(s, c.otherOwners(req.Workspace, id))
+	})
+}
+
+// SetPermissions gives a member exactly these permissions. Only owners may.
+func (c Commands) SetPermissions(ctx context.Context, req commands.Request, id string, permissions []domain.Permission) (commands.Result, error) {
+	return c.asOwner(ctx, req, id, func(s member.State) ([]domain.Event, error) {
+		return member.SetPermissions(s, permissions)
+	})
+}
+
+// SetOwner makes a member an owner, or no longer one. Only owners may; the last owner stays.
+func (c Commands) SetOwner(ctx context.Context, req commands.Request, id string, owner bool) (commands.Result, error) {
+	return c.asOwner(ctx, req, id, func(s member.State) ([]domain.Event, error) {
+		return member.SetOwner(s, owner, c.otherOwners(req.Workspace, id))
+	})
+}
+
+// BindIdentity makes a sign-in the member's. Only owners may.
+func (c Commands) BindIdentity(ctx context.Context, req commands.Request, id, issuer, subject string) (commands.Result, error) {
+	return c.asOwner(ctx, req, id, func(s member.State) ([]domain.Event, error) {
+		return member.BindIdentity(s, issuer, c.Hasher.Subject(issuer, subject))
+	})
+}
+
+func (c Commands) asOwner(ctx context.Context, req commands.Request, id string, decide func(member.State) ([]domain.Event, error)) (commands.Result, error) {
+	if err := c.Run.AuthoriseOwner(req); err != nil {
+		return commands.Result{}, err
+	}
+	return c.decide(ctx, req, id, decide)
+}
+
+func (c Commands) decide(ctx context.Context, req commands.Request, id string, decide func(member.State) ([]domain.Event, error)) (commands.Result, error) {
+	return commands.Run(ctx, c.Run, req, req.Command(), Aggregate(req.Workspace, id), decide)
+}
+
+func (c Commands) otherOwners(workspace uuid.UUID, id string) (n int) {
+	c.Run.Index.View(func(f live.Facts) {
+		owners := f.Access.Owners(workspace)
+		n = len(owners)
+		if slices.Contains(owners, id) {
+			n--
+		}
+	})
+	return n
+}
