@@ -82,7 +82,9 @@ func (a Assignment) check(p *domain.Problems, at string) Assignment {
 	return a
 }
 
-func (r Rule) sameMatch(b Rule) bool { return r.Kind == b.Kind && r.Value == b.Value && r.While == b.While }
+func (r Rule) sameMatch(b Rule) bool {
+	return r.Kind == b.Kind && r.Value == b.Value && r.While == b.While
+}
 
 func (r Rule) check(p *domain.Problems, at string) Rule {
 	switch r.Kind {

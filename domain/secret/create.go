@@ -1,7 +1,6 @@
 package secret
 
 import (
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -34,19 +33,15 @@ type Value struct {
 // Create starts a secret with its values, grants, rules and links: the events are one append. What is wrong is
 // reported together. Entries that say the same twice count once.
 func Create(s State, d Draft, now time.Time) ([]domain.Event, error) {
-	switch {
-	case s.Exists:
+	if s.Exists {
 		return nil, ErrAlreadyExists
-	case d.Template == uuid.Nil || d.TemplateVersion < 1:
-		return nil, errors.New("creating a secret: its template is missing")
+	}
+	if err := d.complete(); err != nil {
+		return nil, err
 	}
 	var p domain.Problems
 	created := d.created(&p, now)
-	values, err := d.values(&p)
-	if err != nil {
-		return nil, err
-	}
-	events := append([]domain.Event{created}, values...)
+	events := append([]domain.Event{created}, d.values(&p)...)
 	events = append(events, d.access(&p)...)
 	events = append(events, d.relations(&p)...)
 	if err := p.Err(); err != nil {
@@ -69,13 +64,11 @@ func (d Draft) created(p *domain.Problems, now time.Time) Created {
 
 // values returns a first version per field. The plain values were checked by template.CheckValues; that they are for
 // these fields, and none is missing, is checked here again because this is what is written.
-func (d Draft) values(p *domain.Problems) (events []domain.Event, err error) {
+func (d Draft) values(p *domain.Problems) (events []domain.Event) {
 	seen := make(map[string]bool, len(d.Values))
 	for _, v := range d.Values {
 		f, known := template.Find(d.Fields, v.Field)
 		switch {
-		case !v.Content.complete() || seen[v.Field]:
-			return nil, errors.New("creating a secret: a value has no content or comes twice")
 		case !known:
 			p.Add("unknown_field", "body.fields", "the template has no such field")
 		case f.Type == template.File:
@@ -89,5 +82,5 @@ func (d Draft) values(p *domain.Problems) (events []domain.Event, err error) {
 			p.Add("required_field_missing", "body.fields."+f.Key, "is required")
 		}
 	}
-	return events, nil
+	return events
 }

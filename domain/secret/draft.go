@@ -9,6 +9,28 @@ import (
 	"github.com/kdesk/client-secrets/domain"
 )
 
+// complete fails if a caller left out what nobody outside submits.
+func (d Draft) complete() error {
+	if d.Template == uuid.Nil || d.TemplateVersion < 1 {
+		return errors.New("creating a secret: its template is missing")
+	}
+	fields := make(map[string]bool, len(d.Values))
+	for _, v := range d.Values {
+		if fields[v.Field] || !v.Content.complete() {
+			return errors.New("creating a secret: a value has no content or comes twice")
+		}
+		fields[v.Field] = true
+	}
+	ids := make(map[uuid.UUID]bool, len(d.Rules))
+	for _, r := range d.Rules {
+		if ids[r.ID] || r.ID == uuid.Nil {
+			return errors.New("creating a secret: a rule has no id of its own")
+		}
+		ids[r.ID] = true
+	}
+	return nil
+}
+
 // access returns the grants and rules of a draft.
 func (d Draft) access(p *domain.Problems) (events []domain.Event) {
 	var granted []Assignment
@@ -22,9 +44,6 @@ func (d Draft) access(p *domain.Problems) (events []domain.Event) {
 	var added []Rule
 	for i, r := range bounded(p, "body.rules", ErrTooManyRules, d.Rules, MaxRules) {
 		r = r.check(p, domain.Indexed("body.rules", i))
-		if r.ID == uuid.Nil || slices.ContainsFunc(added, ruleID(r.ID)) {
-			p.AddError(domain.Indexed("body.rules", i), errors.New("a rule has no id of its own"))
-		}
 		if !slices.ContainsFunc(added, r.sameMatch) {
 			added = append(added, r)
 			events = append(events, r.added())

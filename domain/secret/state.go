@@ -75,9 +75,9 @@ func Evolve(s State, e domain.Event) (State, error) {
 	case ExpirationCleared:
 		s.ExpiresAt = nil
 	case ValueSet:
-		s.Values = withValue(s.Values, e.Field, e.ValueVersion, e.Content)
+		s.Values = withValue(s.Values, e.Field, e.Content)
 	case ValueCleared:
-		s.Values = withValue(s.Values, e.Field, e.ValueVersion, Content{})
+		s.Values = withValue(s.Values, e.Field, Content{})
 	default:
 		return s.evolveAccess(e)
 	}
@@ -109,15 +109,13 @@ func (s State) evolveAccess(e domain.Event) (State, error) {
 	return s, nil
 }
 
-func withValue(values map[string][]Content, field string, version int, c Content) map[string][]Content {
+// withValue appends a version: by construction the event's version is the place it gets.
+func withValue(values map[string][]Content, field string, c Content) map[string][]Content {
 	values = maps.Clone(values)
 	if values == nil {
 		values = map[string][]Content{}
 	}
-	history := make([]Content, max(version, len(values[field])))
-	copy(history, values[field])
-	history[version-1] = c
-	values[field] = history
+	values[field] = append(slices.Clip(values[field]), c)
 	return values
 }
 
