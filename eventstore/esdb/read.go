@@ -155,4 +155,3 @@ func (l *Log) Ready(ctx context.Context) error {
 	}
 	return nil
 }
-
