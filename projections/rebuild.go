@@ -1,0 +1,290 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kdesk/client-secrets/eventstore"
+)
+
+// Indexer is implemented by projectors that want indexes made once their tables are filled. Indexes is SQL with
+// unqualified names. Apply must be right without them.
+type Indexer interface {
+	Indexes() string
+}
+
+func indexesOf(p Projector) string {
+	if i, ok := p.(Indexer); ok {
+		return i.Indexes()
+	}
+	return ""
+}
+
+// Progress is told how far a rebuild is: the position done, the head when last looked at, and the events applied so far.
+type Progress func(done, head eventstore.Position, events int)
+
+// Rebuild fills the tables of a read model anew from the log, beside those in use, and then switches. Queries and the
+// leader, here or elsewhere, go on meanwhile; the leader then finds itself fenced and continues from the new checkpoint.
+// Of two rebuilds at once the second waits and then does its own. A failure or a crash leaves the live tables as they are.
+func (r *Runner) Rebuild(ctx context.Context, name string, progress Progress) error {
+	m, ok := r.models[name]
+	if !ok {
+		return fmt.Errorf("there is no projection %q", name)
+	}
+	if _, err := loadRow(ctx, r.cfg.Pool, name); err != nil {
+		return err
+	}
+	conn, err := r.cfg.Pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("rebuilding %s: %w", name, err)
+	}
+	b := &rebuild{runner: r, model: m, conn: conn.Hijack(), next: name + "_next", progress: progress}
+	defer b.close()
+	if err := b.run(ctx); err != nil {
+		return fmt.Errorf("rebuilding %s: %w", name, err)
+	}
+	return nil
+}
+
+// rebuild fills one read model anew. It uses one connection for its lock and all its writing, so that who loses the lock
+// cannot write either.
+type rebuild struct {
+	runner   *Runner
+	model    *model
+	conn     *pgx.Conn
+	next     string // schema that is being filled
+	progress Progress
+	done     checkpoint
+	events   int
+}
+
+// rebuildLock is the first half of the advisory lock that only one rebuild of a read model can hold.
+const rebuildLock = 0x70726a
+
+func (b *rebuild) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	_ = b.conn.Close(ctx) // which gives the lock back
+}
+
+func (b *rebuild) run(ctx context.Context) error {
+	if _, err := b.conn.Exec(ctx, "SET statement_timeout TO 0"); err != nil {
+		return err
+	}
+	if _, err := b.conn.Exec(ctx, "SELECT pg_advisory_lock($1, hashtext($2))", rebuildLock, b.model.name); err != nil {
+		return fmt.Errorf("waiting for another rebuild: %w", err)
+	}
+	if err := b.create(ctx); err != nil {
+		return fmt.Errorf("creating its tables: %w", err)
+	}
+	if err := b.fill(ctx); err != nil {
+		return err
+	}
+	if err := b.switchOver(ctx); err != nil {
+		return fmt.Errorf("switching to the new tables: %w", err)
+	}
+	return b.drop(ctx, b.model.name+"_old")
+}
+
+func (b *rebuild) create(ctx context.Context) error {
+	for _, leftover := range []string{b.next, b.model.name + "_old"} {
+		if err := b.drop(ctx, leftover); err != nil {
+			return err
+		}
+	}
+	if _, err := b.conn.Exec(ctx, "CREATE SCHEMA "+quote(b.next)); err != nil {
+		return err
+	}
+	return b.inNext(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, b.model.Schema())
+		return err
+	})
+}
+
+func (b *rebuild) drop(ctx context.Context, schema string) error {
+	if _, err := b.conn.Exec(ctx, "DROP SCHEMA IF EXISTS "+quote(schema)+" CASCADE"); err != nil {
+		return fmt.Errorf("dropping schema %s: %w", schema, err)
+	}
+	return nil
+}
+
+// fill applies the log up to its head, then makes the indexes. While Postgres takes a batch, the next is read and decoded.
+func (b *rebuild) fill(ctx context.Context) error {
+	head, err := b.runner.cfg.Log.Head(ctx)
+	if err != nil {
+		return err
+	}
+	reader := b.runner.cfg.Feed.Reader(eventstore.Start, b.model.filter)
+	if err := b.catchUp(ctx, reader, head); err != nil {
+		return err
+	}
+	if err := b.index(ctx); err != nil {
+		return fmt.Errorf("making its indexes: %w", err)
+	}
+	// What came during the fill, so that the switch has little to do.
+	if head, err = b.runner.cfg.Log.Head(ctx); err != nil {
+		return err
+	}
+	return b.catchUp(ctx, b.runner.cfg.Feed.Reader(b.done.Position, b.model.filter), head)
+}
+
+func (b *rebuild) index(ctx context.Context) error {
+	return b.inNext(ctx, func(tx pgx.Tx) error {
+		if sql := indexesOf(b.model.Projector); sql != "" {
+			if _, err := tx.Exec(ctx, sql); err != nil {
+				return err
+			}
+		}
+		return analyze(ctx, tx, b.next)
+	})
+}
+
+// analyze tells the planner what is in new tables, before the first query meets them.
+func analyze(ctx context.Context, tx pgx.Tx, schema string) error {
+	rows, err := tx.Query(ctx, "SELECT tablename::text FROM pg_tables WHERE schemaname = $1", schema)
+	if err != nil {
+		return err
+	}
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	for _, table := range tables {
+		if _, err := tx.Exec(ctx, "ANALYZE "+pgx.Identifier{schema, table}.Sanitize()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// catchUp reads and applies up to head, in two steps that overlap.
+func (b *rebuild) catchUp(ctx context.Context, reader *eventstore.Reader, head eventstore.Position) error {
+	batches := make(chan batch, 1)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		defer close(batches)
+		for reader.Position() < head {
+			read, err := gather(ctx, reader, b.runner.cfg.RebuildBatch, head)
+			if err != nil {
+				return err
+			}
+			select {
+			case batches <- read:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
+	g.Go(func() error {
+		for read := range batches {
+			if err := b.inNext(ctx, func(tx pgx.Tx) error { return b.apply(ctx, tx, read) }); err != nil {
+				return err
+			}
+			b.reached(read, head)
+		}
+		return nil
+	})
+	return g.Wait()
+}
+
+func (b *rebuild) inNext(ctx context.Context, do func(tx pgx.Tx) error) error {
+	return pgx.BeginTxFunc(ctx, b.conn, applying(b.next), do)
+}
+
+// apply folds a batch. If the projector refuses it, its events go one by one to find the one to blame; the transaction
+// then fails all the same.
+func (b *rebuild) apply(ctx context.Context, tx pgx.Tx, read batch) error {
+	if len(read.events) == 0 {
+		return nil
+	}
+	err := pgx.BeginFunc(ctx, tx, func(part pgx.Tx) error { return b.model.Apply(ctx, part, read.events) })
+	if err == nil {
+		return nil
+	}
+	for _, one := range read.single() {
+		if single := b.model.Apply(ctx, tx, one.events); single != nil {
+			return &applyError{one.events, single}
+		}
+	}
+	return &applyError{read.events, err}
+}
+
+func (b *rebuild) reached(read batch, head eventstore.Position) {
+	b.done = read.to
+	b.events += len(read.events)
+	b.progress(b.done.Position, head, b.events)
+}
+
+// switchOver makes the new tables the live ones in one transaction, which is on disk when it returns. Locking the row
+// stops the leader at its next commit, so that what is then missing is little and stays so. The old tables are dropped
+// later: a query or the leader's open transaction may hold them, and waiting for those here could deadlock.
+func (b *rebuild) switchOver(ctx context.Context) error {
+	err := pgx.BeginTxFunc(ctx, b.conn, pgx.TxOptions{BeginQuery: "BEGIN; SET LOCAL search_path TO " + quote(b.next)}, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SELECT 1 FROM ops.projections WHERE name = $1 FOR UPDATE", b.model.name); err != nil {
+			return err
+		}
+		if err := b.finish(ctx, tx); err != nil {
+			return err
+		}
+		if err := b.rename(ctx, tx); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `UPDATE ops.projections SET schema_hash = $2, version = $3, position = $4, last_event_id = $5,
+			epoch = epoch + 1, lease_holder = '', lease_until = '-infinity', error = '', rebuilt_at = now(), updated_at = now()
+			WHERE name = $1`, b.model.name, b.model.hash, b.model.Version(), int64(b.done.Position), b.done.LastID)
+		return err
+	})
+	if err == nil && b.model.term.Load() == nil {
+		b.model.fresh.applied(b.done.Position)
+	}
+	return err
+}
+
+// finish applies the rest of the log: the leader's checkpoint cannot be beyond a head read after its row was locked.
+func (b *rebuild) finish(ctx context.Context, tx pgx.Tx) error {
+	head, err := b.runner.cfg.Log.Head(ctx)
+	if err != nil {
+		return err
+	}
+	reader := b.runner.cfg.Feed.Reader(b.done.Position, b.model.filter)
+	for reader.Position() < head {
+		read, err := gather(ctx, reader, b.runner.cfg.RebuildBatch, head)
+		if err != nil {
+			return err
+		}
+		if err := b.apply(ctx, tx, read); err != nil {
+			return err
+		}
+		b.reached(read, head)
+	}
+	return nil
+}
+
+func (b *rebuild) rename(ctx context.Context, tx pgx.Tx) error {
+	live, err := schemaExists(ctx, tx, b.model.name)
+	if err != nil {
+		return err
+	}
+	if live {
+		if _, err := tx.Exec(ctx, "ALTER SCHEMA "+quote(b.model.name)+" RENAME TO "+quote(b.model.name+"_old")); err != nil {
+			return err
+		}
+	}
+	_, err = tx.Exec(ctx, "ALTER SCHEMA "+quote(b.next)+" RENAME TO "+quote(b.model.name))
+	return err
+}
+
+func schemaExists(ctx context.Context, db execer, name string) (bool, error) {
+	rows, err := db.Query(ctx, "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", name)
+	if err != nil {
+		return false, err
+	}
+	return pgx.CollectExactlyOneRow(rows, pgx.RowTo[bool])
+}
+
+func quote(name string) string { return pgx.Identifier{name}.Sanitize() }
