@@ -33,6 +33,7 @@ var shared struct {
 	sync.Mutex
 	private *postgres.Private
 	url     string
+	create  string // options of CREATE DATABASE
 }
 
 // Main is the last line of a package's TestMain: it runs the tests, ends the server and exits. A package without it
@@ -99,7 +100,7 @@ func URL(t testing.TB) string {
 		t.Fatal(err)
 	}
 	name := "test_" + strings.ToLower(rand.Text())
-	if err := execute(server, "CREATE DATABASE "+name); err != nil {
+	if err := execute(server, "CREATE DATABASE "+name+shared.create); err != nil {
 		t.Fatalf("creating the test's database: %v", err)
 	}
 	t.Cleanup(func() {
@@ -130,18 +131,40 @@ func execute(server, sql string) error {
 func serverURL() (string, error) {
 	shared.Lock()
 	defer shared.Unlock()
-	if shared.url == "" {
-		if given := os.Getenv("TEST_DATABASE_URL"); given != "" {
-			shared.url = given
-			return given, nil
-		}
+	if shared.url != "" {
+		return shared.url, nil
+	}
+	server := os.Getenv("TEST_DATABASE_URL")
+	if server == "" {
 		private, err := start()
 		if err != nil {
 			return "", fmt.Errorf("starting PostgreSQL for the tests: %w", err)
 		}
-		shared.private, shared.url = private, private.URL()
+		shared.private, server = private, private.URL()
 	}
-	return shared.url, nil
+	create, err := createOptions(server)
+	if err != nil {
+		return "", fmt.Errorf("asking PostgreSQL for its version: %w", err)
+	}
+	shared.url, shared.create = server, create
+	return server, nil
+}
+
+// createOptions asks for the way to copy the template that is the quicker one without fsync, where there is a choice.
+func createOptions(server string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, server)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	var version int
+	err = conn.QueryRow(ctx, "SELECT current_setting('server_version_num')::int").Scan(&version)
+	if err != nil || version < 150000 {
+		return "", err
+	}
+	return " STRATEGY FILE_COPY", nil
 }
 
 // slots bounds how many test processes run at once.
