@@ -124,6 +124,15 @@ func attempt[S any](ctx context.Context, r *Runner, req Request, command uuid.UU
 	return Result{ID: l.now.ID, Revision: appended.Revision, Position: appended.Position, Changed: true}, nil
 }
 
+// Load returns the state of an aggregate; its zero value if it does not exist. Of another workspace: ErrNoWorkspace.
+func Load[S any](ctx context.Context, r *Runner, workspace uuid.UUID, a Aggregate[S]) (S, error) {
+	l, err := load(ctx, r, workspace, uuid.Nil, a)
+	if errors.Is(err, eventstore.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
+		err = errors.Join(ErrLogUnavailable, err)
+	}
+	return l.state, err
+}
+
 // loaded is an aggregate as the log has it; done is the outcome of the very command, if it was carried out before.
 type loaded[S any] struct {
 	state  S

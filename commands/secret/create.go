@@ -1,0 +1,100 @@
+package secret
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/kdesk/client-secrets/commands"
+	templates "github.com/kdesk/client-secrets/commands/template"
+	"github.com/kdesk/client-secrets/domain"
+	"github.com/kdesk/client-secrets/domain/access"
+	"github.com/kdesk/client-secrets/domain/secret"
+	"github.com/kdesk/client-secrets/domain/template"
+	"github.com/kdesk/client-secrets/vault"
+)
+
+// Draft is a secret as somebody wants it made.
+type Draft struct {
+	Template    uuid.UUID
+	Name        string
+	Description string
+	ExpiresAt   *time.Time
+	Fields      map[string]string // plain values by field key; an empty one counts as none
+	Tickets     []string
+	Contacts    []string
+	Assignments []secret.Assignment
+	Rules       []secret.Rule
+}
+
+// Create makes a secret with its values, links, grants and rules in one append. Its id is the result's. Whoever may not
+// manage all secrets is assigned the one they make.
+func (c Commands) Create(ctx context.Context, req commands.Request, d Draft) (commands.Result, error) {
+	if err := c.Run.AuthoriseSecret(req, access.Create, uuid.Nil); err != nil {
+		return commands.Result{}, err
+	}
+	t, err := commands.Load(ctx, c.Run, req.Workspace, templates.Aggregate(d.Template))
+	if err != nil {
+		return commands.Result{}, err
+	}
+	version, fields, err := t.ForNewSecret()
+	if err != nil {
+		return commands.Result{}, errUnknownTemplate(err)
+	}
+	if err := template.CheckValues(fields, d.Fields); err != nil {
+		return commands.Result{}, err
+	}
+	draft := secret.Draft{
+		Template: d.Template, TemplateVersion: version, Fields: fields, Name: d.Name, Description: d.Description, ExpiresAt: d.ExpiresAt,
+	}
+	command := req.Command()
+	if err := c.relate(req, command, d, &draft); err != nil {
+		return commands.Result{}, err
+	}
+	id := commands.NewID(command, 0)
+	return c.create(ctx, req, command, id, d.Fields, draft)
+}
+
+func errUnknownTemplate(err error) error {
+	if e, ok := err.(*domain.Error); ok && e.Kind == domain.NotFound {
+		return domain.Refuse(domain.Invalid, "unknown_template", "there is no such template").With("body.template_id", "is not a template here")
+	}
+	return err
+}
+
+// create checks the draft before any value is stored: contents stand in for the ciphertexts to come.
+func (c Commands) create(ctx context.Context, req commands.Request, command, id uuid.UUID, values map[string]string, draft secret.Draft) (commands.Result, error) {
+	var items []vault.Item
+	for _, field := range slices.Sorted(maps.Keys(values)) {
+		if values[field] != "" {
+			items = append(items, vault.Item{ContentID: contentID(command, field, 1), Field: field, Version: 1, Plain: vault.Secret(values[field])})
+			draft.Values = append(draft.Values, secret.Value{Field: field, Content: placeholder(command, field)})
+		}
+	}
+	now := c.Run.Now()
+	if _, err := secret.Create(secret.State{}, draft, now); err != nil {
+		return commands.Result{}, err
+	}
+	contents, err := c.put(ctx, req.Workspace, id, items)
+	if err != nil {
+		return commands.Result{}, err
+	}
+	for i := range contents {
+		draft.Values[i].Content = contents[i]
+	}
+	return commands.Run(ctx, c.Run, req, command, aggregate(id), func(s secret.State) ([]domain.Event, error) {
+		return secret.Create(s, draft, now)
+	})
+}
+
+// contentID names a value in the vault: a retry of the command meets the ciphertext of its first try.
+func contentID(command uuid.UUID, field string, version int) uuid.UUID {
+	return commands.NewID(uuid.NewSHA1(command, []byte(field)), version)
+}
+
+func placeholder(command uuid.UUID, field string) secret.Content {
+	return secret.Content{ID: contentID(command, field, 1), KeyID: "pending", Alg: "pending", SHA256: make([]byte, 32)}
+}

@@ -1,0 +1,60 @@
+// Package secret carries out the commands of secrets. Values go to the vault before the log hears of them: a crash in
+// between leaves a ciphertext that nothing names, never a name without a value.
+package secret
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/kdesk/client-secrets/commands"
+	"github.com/kdesk/client-secrets/domain"
+	"github.com/kdesk/client-secrets/domain/access"
+	"github.com/kdesk/client-secrets/domain/secret"
+	"github.com/kdesk/client-secrets/vault"
+)
+
+// Vault is what the commands need of the vault.
+type Vault interface {
+	// Put encrypts and stores values of a subject. It is idempotent by content id.
+	Put(ctx context.Context, workspace uuid.UUID, subject string, items []vault.Item) ([]vault.Sealed, error)
+}
+
+// Commands are those of secrets.
+type Commands struct {
+	Run   *commands.Runner
+	Vault Vault
+}
+
+func aggregate(id uuid.UUID) commands.Aggregate[secret.State] {
+	return commands.Aggregate[secret.State]{Stream: domain.Stream(domain.SecretKind, id), Evolve: secret.Evolve}
+}
+
+// decide carries out a command that needs no more than the actor's right to act on the secret.
+func (c Commands) decide(ctx context.Context, req commands.Request, action access.Action, id uuid.UUID, decide func(secret.State) ([]domain.Event, error)) (commands.Result, error) {
+	if err := c.Run.AuthoriseSecret(req, action, id); err != nil {
+		return commands.Result{}, err
+	}
+	return commands.Run(ctx, c.Run, req, req.Command(), aggregate(id), decide)
+}
+
+// put stores values as version-bound ciphertexts of a secret and returns what the log records of each.
+func (c Commands) put(ctx context.Context, workspace, id uuid.UUID, items []vault.Item) ([]secret.Content, error) {
+	if len(items) == 0 {
+		return nil, nil
+	}
+	defer func() {
+		for _, item := range items {
+			item.Plain.Clear()
+		}
+	}()
+	sealed, err := c.Vault.Put(ctx, workspace, domain.Stream(domain.SecretKind, id), items)
+	if err != nil {
+		return nil, err
+	}
+	contents := make([]secret.Content, len(sealed))
+	for i, s := range sealed {
+		contents[i] = secret.Content{ID: s.ContentID, KeyID: s.KeyID, Alg: s.Alg, SHA256: s.SHA256[:]}
+	}
+	return contents, nil
+}
