@@ -207,11 +207,19 @@ func (r keyRow) unwrap(k kek) *dek {
 	if k.err != nil {
 		return &dek{err: k.err}
 	}
-	handle, err := keyset.ReadWithAssociatedData(keyset.NewBinaryReader(bytes.NewReader(r.wrapped)), k.aead, r.owner.bind())
+	handle, err := r.open(k)
 	if err != nil {
-		return &dek{err: fmt.Errorf("%w: the key of %s does not unwrap", ErrTampered, r.owner.Subject)}
+		return &dek{err: err}
 	}
 	return newDEK(handle)
+}
+
+func (r keyRow) open(k kek) (*keyset.Handle, error) {
+	handle, err := keyset.ReadWithAssociatedData(keyset.NewBinaryReader(bytes.NewReader(r.wrapped)), k.aead, r.owner.bind())
+	if err != nil {
+		return nil, fmt.Errorf("%w: the key of %s does not unwrap", ErrTampered, r.owner.Subject)
+	}
+	return handle, nil
 }
 
 // newDEK makes a keyset usable. A keyset of one key, the usual one, skips Tink's wrapper, which costs twice the memory

@@ -1,6 +1,8 @@
 package vault
 
 import (
+	"database/sql/driver"
+	"errors"
 	"fmt"
 	"log/slog"
 )
@@ -35,3 +37,8 @@ func (s Secret) MarshalBinary() ([]byte, error) { return []byte(redacted), nil }
 
 // LogValue redacts (slog).
 func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// Value refuses: a secret is no SQL argument, it is stored by Put.
+func (s Secret) Value() (driver.Value, error) {
+	return nil, errors.New("a secret in the clear is not stored")
+}

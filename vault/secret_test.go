@@ -49,3 +49,17 @@ func TestClearWipes(t *testing.T) {
 	s.Clear()
 	require.Equal(t, make([]byte, len(needle)), []byte(s))
 }
+
+func TestASecretIsNoSQLArgument(t *testing.T) {
+	f := newFixture(t)
+	v := f.open(t)
+	for _, sql := range []string{
+		`INSERT INTO vault.meta (name, value) VALUES ('oops', $1)`,
+		`INSERT INTO vault.meta (name, value) VALUES ($1::text, '')`,
+	} {
+		_, err := f.pool.Exec(ctx, sql, Secret(needle))
+		require.ErrorContains(t, err, "not stored")
+		require.NotContains(t, err.Error(), "horse")
+	}
+	require.NoError(t, v.Ready(ctx))
+}

@@ -57,4 +57,3 @@ CREATE TABLE vault.values (
 );
 ALTER TABLE vault.values ALTER COLUMN ciphertext SET STORAGE EXTERNAL;
 CREATE INDEX values_by_subject ON vault.values (workspace, subject);
-CREATE INDEX values_by_age ON vault.values (created_at);
