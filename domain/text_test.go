@@ -1,0 +1,80 @@
+package domain_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/kdesk/client-secrets/domain"
+)
+
+func TestCheckName(t *testing.T) {
+	for text, want := range map[string]string{
+		" Tenant id ":   "Tenant id",
+		"Müller & Søn":  "Müller & Søn",
+		"\u200fשלום":    "\u200fשלום",
+		"👩\u200d🔧 desk": "👩\u200d🔧 desk",
+		"\n a line \n":  "a line",
+	} {
+		name, err := domain.CheckName(text, 20)
+		assert.NoError(t, err, "%q", text)
+		assert.Equal(t, want, name)
+	}
+	for text, want := range map[string]error{
+		"":                        domain.ErrTextRequired,
+		" \t\n ":                  domain.ErrTextRequired,
+		"\u200b":                  domain.ErrTextRequired,
+		"two\nlines":              domain.ErrTextCharacter,
+		"nul\x00":                 domain.ErrTextCharacter,
+		"invoice\u202egnp.exe":    domain.ErrTextCharacter,
+		"isolate\u2066x":          domain.ErrTextCharacter,
+		"separator\u2028x":        domain.ErrTextCharacter,
+		"not utf8 \xff":           domain.ErrTextCharacter,
+		strings.Repeat("é", 21):   domain.ErrTextTooLong,
+		"\ufeffbyte order mark":   domain.ErrTextCharacter,
+		strings.Repeat("a", 1000): domain.ErrTextTooLong,
+	} {
+		_, err := domain.CheckName(text, 20)
+		assert.ErrorIs(t, err, want, "%q", text)
+	}
+	name, err := domain.CheckName(strings.Repeat("é", 20), 20)
+	assert.NoError(t, err, "the limit is inclusive and counts characters")
+	assert.Len(t, name, 40)
+}
+
+func TestCheckTextKeepsLines(t *testing.T) {
+	text, err := domain.CheckText("one\r\ntwo\n\tthree\n", 100)
+	assert.NoError(t, err)
+	assert.Equal(t, "one\ntwo\n\tthree", text)
+	_, err = domain.CheckText("bell\a", 100)
+	assert.ErrorIs(t, err, domain.ErrTextCharacter)
+}
+
+func TestCheckEmail(t *testing.T) {
+	for _, address := range []string{"", "ann@example.com", "a.b+c@example.co.uk", "jörg@exämple.de"} {
+		got, err := domain.CheckEmail(" " + address + " ")
+		assert.NoError(t, err, address)
+		assert.Equal(t, address, got)
+	}
+	for _, address := range []string{"ann", "ann@", "@example.com", "Ann <ann@example.com>", "a@b.com, c@d.com", "<ann@example.com>"} {
+		_, err := domain.CheckEmail(address)
+		assert.ErrorIs(t, err, domain.ErrEmail, address)
+	}
+	_, err := domain.CheckEmail("ann@example.com\r\nBcc: all@example.com")
+	assert.ErrorIs(t, err, domain.ErrTextCharacter)
+}
+
+func FuzzCheckName(f *testing.F) {
+	f.Add("Tenant id")
+	f.Add("\u202e\xff\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		name, err := domain.CheckName(text, 50)
+		if err != nil {
+			return
+		}
+		again, err := domain.CheckName(name, 50)
+		assert.NoError(t, err)
+		assert.Equal(t, name, again, "a checked name stays as it is")
+	})
+}
