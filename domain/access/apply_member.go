@@ -1,0 +1,145 @@
+package access
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/kdesk/client-secrets/domain"
+	events "github.com/kdesk/client-secrets/domain/member"
+)
+
+func (x *Index) applyMember(r domain.Recorded, stream uuid.UUID) error {
+	id, ok := memberOf(r.Event)
+	if !ok {
+		return errUnknown
+	}
+	s := x.space(r.Meta.Workspace)
+	if err := checkDirectory(r, domain.MemberKind, id, stream, s.members.stream(id)); err != nil {
+		return err
+	}
+	m := s.members.live(id)
+	if e, ok := r.Event.(events.Synced); ok {
+		x.syncMember(s, m, stream, r, e)
+		return nil
+	}
+	if m == nil {
+		return nil
+	}
+	switch e := r.Event.(type) {
+	case events.IdentityBound:
+		x.bind(s, m, e.SubjectHash)
+	case events.IdentityUnbound:
+		x.unbind(s, m, e.SubjectHash)
+	case events.PermissionsChanged:
+		m.change(e, s.markOf(r))
+	case events.OwnershipChanged:
+		m.Owner, m.Ownership, m.ByOpening = e.Owner, s.markOf(r), false
+		s.forgetFirstOwner(id)
+	case events.Removed:
+		x.removeMember(s, m)
+	}
+	return nil
+}
+
+// memberOf returns whom a member's event is about; false if it is no such event.
+func memberOf(e domain.Event) (string, bool) {
+	switch e := e.(type) {
+	case events.Synced:
+		return e.ID, true
+	case events.Invited:
+		return e.ID, true
+	case events.IdentityBound:
+		return e.ID, true
+	case events.IdentityUnbound:
+		return e.ID, true
+	case events.PermissionsChanged:
+		return e.ID, true
+	case events.OwnershipChanged:
+		return e.ID, true
+	case events.Removed:
+		return e.ID, true
+	case events.Erased:
+		return e.ID, true
+	case events.DenialsSuppressed:
+		return e.ID, true
+	}
+	return "", false
+}
+
+func (x *Index) syncMember(s *space, m *member, stream uuid.UUID, r domain.Recorded, e events.Synced) {
+	if m != nil && m.Incarnation != e.Incarnation {
+		x.removeMember(s, m)
+		m = nil
+	}
+	if m == nil {
+		m = s.members.expect(e.ID)
+		s.members.arrive(m, stream, e.Incarnation)
+		s.makeFirstOwner(m)
+	}
+	m.Synced = s.markOf(r)
+	m.Active = e.Active
+	m.Division = s.names.put(e.Division)
+}
+
+// forgetFirstOwner ends what the opening of the workspace says of its owner.
+func (s *space) forgetFirstOwner(id string) {
+	if s.firstOwner == id {
+		s.firstOwner = ""
+	}
+}
+
+func (m *member) change(e events.PermissionsChanged, by mark) {
+	granted, revoked := NewPermissionSet(e.Granted...), NewPermissionSet(e.Revoked...)
+	m.Permissions = (m.Permissions | granted) &^ revoked
+	if m.Changed == nil {
+		m.Changed = new([16]mark)
+	}
+	for i := range permissions {
+		if (granted|revoked)&(1<<i) != 0 {
+			m.Changed[i] = by
+		}
+	}
+}
+
+func (x *Index) bind(s *space, m *member, hash []byte) {
+	x.unbind(s, m, hash)
+	m.Identities = append(m.Identities, bytes.Clone(hash))
+	x.identities[string(hash)] = append(x.identities[string(hash)], memberRef{s, m.Slot})
+}
+
+func (x *Index) unbind(s *space, m *member, hash []byte) {
+	m.Identities = slices.DeleteFunc(m.Identities, func(h []byte) bool { return bytes.Equal(h, hash) })
+	left := slices.DeleteFunc(x.identities[string(hash)], func(o memberRef) bool { return o == memberRef{s, m.Slot} })
+	if len(left) == 0 {
+		delete(x.identities, string(hash))
+		return
+	}
+	x.identities[string(hash)] = left
+}
+
+// removeMember ends an incarnation and everything that named it, save for tickets: those name its slot for nothing until
+// they are synced again.
+func (x *Index) removeMember(s *space, m *member) {
+	for _, hash := range slices.Clone(m.Identities) {
+		x.unbind(s, m, hash)
+	}
+	for _, at := range m.secrets {
+		s.secrets[at].dropGrants(toMember, uint32(m.Slot))
+	}
+	for _, at := range m.groups {
+		g := s.groups.known(at)
+		g.Members = untie(g.Members, m.Slot)
+	}
+	for _, at := range m.contacts {
+		c := s.contacts.known(at)
+		c.Owners = untie(c.Owners, m.Slot)
+	}
+	for _, at := range m.assigned {
+		t := s.tickets.known(at)
+		delete(s.assigned, assignment{m.Slot, t.Category, t.Open})
+	}
+	s.members.remove(m)
+	s.forgetFirstOwner(m.ID)
+}

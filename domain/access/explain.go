@@ -1,0 +1,227 @@
+package access
+
+import (
+	"encoding/hex"
+
+	"github.com/google/uuid"
+
+	"github.com/kdesk/client-secrets/domain"
+	"github.com/kdesk/client-secrets/domain/reveal"
+)
+
+// Review is Decide, together with the flags that a reveal decided so bears (see the constants of package reveal).
+func (x *Index) Review(r Request) (domain.Decision, []string) {
+	v := x.judge(&r)
+	return v.explain(), v.flags(r.Actor)
+}
+
+func (v *verdict) explain() domain.Decision {
+	d := domain.Decision{Allowed: v.code == "", PolicyVersion: PolicyVersion, Code: v.code}
+	if v.space == nil {
+		d.Evidence = []domain.Evidence{}
+		return d
+	}
+	e := evidence{list: make([]domain.Evidence, 0, 12)}
+	v.citeSubject(&e)
+	if v.secret != nil {
+		v.citeSecret(&e)
+	}
+	if v.way.via != "" {
+		w := v.space.describe(v.secret, &v.subject, &v.way, &e)
+		d.Via, d.Kind, d.Target, d.Rule, d.Ticket, d.Contact = w.Via, w.Kind, w.Target, w.Rule, w.Ticket, w.Contact
+	}
+	if v.unlock != nil {
+		e.cite(streamName("verification", v.unlock.Stream), v.unlock.Fact)
+	}
+	d.Evidence = e.list
+	return d
+}
+
+// citeSubject names the settings, who the actor is and what last gave or took the permission that was asked for.
+func (v *verdict) citeSubject(e *evidence) {
+	home := streamName(domain.WorkspaceKind, v.space.id)
+	e.cite(home, v.space.settingsMark.Fact)
+	if k := v.subject.key; k != nil {
+		e.cite(home, k.Issued)
+	}
+	m := v.subject.member
+	if m == nil {
+		return
+	}
+	own := streamName(domain.MemberKind, m.Stream)
+	e.cite(own, m.Synced.Fact)
+	switch {
+	case v.subject.owner:
+		v.space.citeOwnership(m, own, e)
+	case v.permission >= 0 && m.Changed != nil:
+		e.cite(own, m.Changed[v.permission].Fact)
+	}
+}
+
+func (s *space) citeOwnership(m *member, own string, e *evidence) {
+	if m.ByOpening {
+		own = streamName(domain.WorkspaceKind, s.id)
+	}
+	e.cite(own, m.Ownership.Fact)
+}
+
+// citeSecret names the secret's creation, its state and, as far as a reveal looked at them, its expiration and value.
+func (v *verdict) citeSecret(e *evidence) {
+	own := streamName(domain.SecretKind, v.secret.ID)
+	e.cite(own, v.secret.Created)
+	e.cite(own, v.secret.State)
+	if v.field != nil {
+		e.cite(own, v.secret.Expiration)
+		e.cite(own, v.field.Fact)
+	}
+}
+
+// Way is one way in to a secret, with the recorded facts it rests on. Its fields are those of domain.Decision.
+type Way struct {
+	Via      string            `json:"via"`
+	Kind     string            `json:"kind,omitempty"`
+	Target   string            `json:"target,omitempty"`
+	Rule     string            `json:"rule,omitempty"`
+	Ticket   string            `json:"ticket,omitempty"`
+	Contact  string            `json:"contact,omitempty"`
+	Evidence []domain.Evidence `json:"evidence"`
+}
+
+// describe puts a way in into words and names the facts that belong to it alone.
+func (s *space) describe(sec *record, u *subject, w *way, e *evidence) Way {
+	d := Way{Via: w.via}
+	own := streamName(domain.SecretKind, sec.ID)
+	switch {
+	case w.via == ViaOwner:
+		s.citeOwnership(u.member, streamName(domain.MemberKind, u.member.Stream), e)
+	case w.via == ViaPermission && u.member != nil && u.member.Changed != nil:
+		e.cite(streamName(domain.MemberKind, u.member.Stream), u.member.Changed[manage].Fact)
+	case w.grant != nil:
+		d.Kind, d.Target = string(grantNames[w.grant.Kind]), s.targetOf(w.grant)
+		e.cite(own, w.grant.Fact)
+	case w.rule != nil:
+		d.Kind, d.Rule = string(ruleKinds[w.rule.Kind]), w.rule.ID.String()
+		e.cite(own, w.rule.Fact)
+	}
+	if w.link != nil {
+		e.cite(own, w.link.Fact)
+	}
+	if w.ticket != nil {
+		d.Ticket = w.ticket.ID
+		e.cite(streamName(domain.TicketKind, w.ticket.Stream), w.ticket.Synced.Fact)
+	}
+	if w.contact != nil {
+		d.Contact = w.contact.ID
+		citeTie(streamName(domain.ContactKind, w.contact.Stream), w.contact.Synced.Fact, w.tie, e)
+	}
+	if w.group != nil {
+		citeTie(streamName(domain.GroupKind, w.group.Stream), 0, w.tie, e)
+	}
+	return d
+}
+
+// citeTie names the fact that tied the member to a group or contact; if nothing had to, another.
+func citeTie(stream string, otherwise fact, t *tie, e *evidence) {
+	if t != nil {
+		otherwise = t.Fact
+	}
+	e.cite(stream, otherwise)
+}
+
+func (s *space) targetOf(g *grant) string {
+	switch g.Kind {
+	case toMember:
+		return s.members.at(slot(g.Target)).ID
+	case toGroup:
+		return s.groups.at(slot(g.Target)).ID
+	case toDivision:
+		return s.names.text(name(g.Target))
+	}
+	return "all"
+}
+
+// evidence gathers recorded facts, each once.
+type evidence struct{ list []domain.Evidence }
+
+func (e *evidence) cite(stream string, f fact) {
+	if f == 0 {
+		return
+	}
+	cited := domain.Evidence{Stream: stream, Revision: uint64(f - 1)}
+	for _, have := range e.list {
+		if have == cited {
+			return
+		}
+	}
+	e.list = append(e.list, cited)
+}
+
+// streamName is domain.Stream in one allocation.
+func streamName(kind string, id uuid.UUID) string {
+	var room [64]byte
+	b := append(append(room[:0], kind...), '-')
+	for i, part := range [...][]byte{id[:4], id[4:6], id[6:8], id[8:10], id[10:]} {
+		if i > 0 {
+			b = append(b, '-')
+		}
+		b = hex.AppendEncode(b, part)
+	}
+	return string(b)
+}
+
+// flags tells what an auditor should look at twice.
+func (v *verdict) flags(by domain.Actor) []string {
+	var flags []string
+	if v.expired {
+		flags = append(flags, reveal.FlagExpired)
+	}
+	if v.older {
+		flags = append(flags, reveal.FlagOlderVersion)
+	}
+	if v.subject.member != nil && v.way.via != "" && v.selfGranted(by.ID) {
+		flags = append(flags, reveal.FlagSelfGranted)
+	}
+	if v.subject.key != nil {
+		flags = append(flags, reveal.FlagService)
+	}
+	return flags
+}
+
+// selfGranted tells whether the member wrote one of the facts that let him in: the assignment, rule or link, the sync of
+// the ticket, group or contact it matched through, or his own ownership or permission.
+func (v *verdict) selfGranted(id string) bool {
+	w, m := &v.way, v.subject.member
+	by, known := v.space.names.find(id)
+	if !known {
+		return false
+	}
+	marks := make([]mark, 0, 6)
+	switch {
+	case w.via == ViaOwner:
+		marks = append(marks, m.Ownership)
+	case w.via == ViaPermission && m.Changed != nil:
+		marks = append(marks, m.Changed[manage])
+	case w.grant != nil:
+		marks = append(marks, w.grant.mark)
+		if w.grant.Kind == toDivision {
+			marks = append(marks, m.Synced)
+		}
+	case w.rule != nil:
+		marks = append(marks, w.rule.mark)
+	}
+	if w.link != nil {
+		marks = append(marks, w.link.mark)
+	}
+	if w.ticket != nil {
+		marks = append(marks, w.ticket.Synced)
+	}
+	if w.tie != nil {
+		marks = append(marks, w.tie.mark)
+	}
+	for _, k := range marks {
+		if k.By == by {
+			return true
+		}
+	}
+	return false
+}
