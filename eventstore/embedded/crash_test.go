@@ -4,15 +4,21 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"maps"
+	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 )
@@ -117,4 +123,67 @@ func TestAKilledServerKeepsEverythingItAcknowledged(t *testing.T) {
 	c := connect(t, startServer(t, testConfig(dir)).ConnectionString())
 	oracle.verify(t, c)
 	require.Greater(t, len(oracle.ids), kills*writers*20)
+}
+
+// A power loss keeps what was synced and any part of what was not.
+func TestAPowerLossKeepsEverythingThatWasAcknowledged(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	oracle := &acknowledged{heads: map[string]uint64{}, ids: map[uuid.UUID]uint64{}}
+	cfg := testConfig(t.TempDir())
+	for seed := range uint64(5) {
+		cfg.fs = fs
+		server, err := Open(t.Context(), cfg)
+		require.NoError(t, err)
+		c := connect(t, server.ConnectionString())
+		oracle.verify(t, c)
+		ctx, cancel := context.WithCancel(t.Context())
+		enough := make(chan struct{}, 1)
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			oracle.writeUntilKilled(ctx, c, "crash-0", enough)
+		}()
+		<-enough
+		oracle.Lock() // nothing is acknowledged between the crash and the copy of what was
+		fs = fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rand.New(rand.NewPCG(seed, seed))})
+		survivors := &acknowledged{heads: maps.Clone(oracle.heads), ids: maps.Clone(oracle.ids)}
+		oracle.Unlock()
+		cancel()
+		<-ended
+		require.NoError(t, server.Close())
+		oracle = survivors
+	}
+	cfg.fs = fs
+	oracle.verify(t, connect(t, startServer(t, cfg).ConnectionString()))
+}
+
+func TestADiskThatFailsStopsTheServerForGood(t *testing.T) {
+	for name, kinds := range map[string][]errorfs.OpKind{
+		"sync":  {errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpFileSyncTo},
+		"write": {errorfs.OpFileWrite},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var broken atomic.Bool
+			cfg := testConfig(t.TempDir())
+			cfg.fs = errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+				if broken.Load() && slices.Contains(kinds, op.Kind) && strings.HasSuffix(op.Path, ".log") {
+					return errorfs.ErrInjected
+				}
+				return nil
+			}))
+			server, err := Open(t.Context(), cfg)
+			require.NoError(t, err)
+			c := connect(t, server.ConnectionString())
+			appendTo(t, c, "s", esdb.NoStream{}, event("e"))
+			broken.Store(true)
+			_, err = c.AppendToStream(within(t), "s", esdb.AppendToStreamOptions{ExpectedRevision: esdb.Any{}}, event("e"))
+			require.Error(t, err)
+			<-server.Done()
+			broken.Store(false)
+			require.ErrorContains(t, server.Err(), "stopped")
+			_, err = c.AppendToStream(within(t), "s", esdb.AppendToStreamOptions{ExpectedRevision: esdb.Any{}}, event("e"))
+			require.Error(t, err, "an fsync is never retried")
+			require.Error(t, server.Close())
+		})
+	}
 }

@@ -35,6 +35,16 @@ type chunk struct {
 
 func newChunk(text bool) *chunk { return &chunk{text: text} }
 
+// next is an empty chunk with room for as much as this one took: reads that fill one chunk fill many.
+func (c *chunk) next() *chunk {
+	n := &chunk{text: c.text}
+	if c.full() {
+		n.buf = make([]byte, 0, len(c.buf)+len(c.buf)/8)
+		n.ends = make([]int, 0, len(c.ends)+len(c.ends)/8)
+	}
+	return n
+}
+
 func (c *chunk) full() bool { return len(c.buf) >= chunkBytes || len(c.ends) >= chunkFrames }
 
 // event adds an event; a resolved link comes with the event it points to, or nil when that is gone.

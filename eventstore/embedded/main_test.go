@@ -22,7 +22,11 @@ func TestMain(m *testing.M) {
 		serveAsChild(dir)
 		return
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m,
+		// The official client forgets its old connection when it reconnects, as after a server failed.
+		goleak.IgnoreAnyFunction("google.golang.org/grpc/internal/grpcsync.(*CallbackSerializer).run"),
+		// Pebble cannot be closed completely after a failed write.
+		goleak.IgnoreAnyFunction("github.com/cockroachdb/pebble/v2/vfs.(*diskHealthCheckingFS).startTickerLocked.func1"))
 }
 
 var quiet = slog.New(slog.DiscardHandler)

@@ -46,8 +46,8 @@ func (s *streamsService) readAll(r *readRequest, call api.Streams_ReadServer) er
 	case r.start && r.backwards:
 		from = 0
 	}
-	for remaining, end := r.limit, false; remaining > 0 && !end; {
-		c := newChunk(r.textIDs)
+	c := newChunk(r.textIDs)
+	for remaining, end := r.limit, false; remaining > 0 && !end; c = c.next() {
 		from, end, err = s.scanAll(r, c, from, last, remaining)
 		if err != nil {
 			return err
@@ -142,8 +142,8 @@ func (s *streamsService) readStream(r *readRequest, call api.Streams_ReadServer)
 	case r.start:
 		from = 0
 	}
-	for remaining, end := r.limit, from > stream.Head && !r.backwards; remaining > 0 && !end; {
-		c := newChunk(r.textIDs)
+	c := newChunk(r.textIDs)
+	for remaining, end := r.limit, from > stream.Head && !r.backwards; remaining > 0 && !end; c = c.next() {
 		from, end, err = s.scanStream(r, c, stream, from, remaining)
 		if err != nil {
 			return err

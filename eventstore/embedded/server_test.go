@@ -1,0 +1,76 @@
+package embedded
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+	"github.com/stretchr/testify/require"
+)
+
+func TestTLSAndPassword(t *testing.T) {
+	cfg := testConfig(t.TempDir())
+	cfg.Insecure = false
+	server, err := Open(t.Context(), cfg)
+	require.NoError(t, err)
+	connection := server.ConnectionString()
+	require.Contains(t, connection, "tls=true")
+	c := connect(t, connection)
+	appendTo(t, c, "s", esdb.NoStream{}, event("e"))
+	require.NoError(t, server.Close())
+
+	cfg.Listen = server.Addr()
+	require.Equal(t, connection, startServer(t, cfg).ConnectionString(), "certificates and password are kept")
+	c = connect(t, connection)
+	require.Len(t, readStream(t, c, "s", esdb.ReadStreamOptions{From: esdb.Start{}}), 1)
+
+	_, err = c.AppendToStream(within(t), "s", esdb.AppendToStreamOptions{ExpectedRevision: esdb.Any{},
+		Authenticated: &esdb.Credentials{Login: "admin", Password: "wrong"}}, event("e"))
+	require.Equal(t, esdb.ErrorCodeUnauthenticated, code(t, err))
+	user, _, _ := strings.Cut(strings.TrimPrefix(connection, "esdb://"), "@")
+	anonymous := connect(t, strings.Replace(connection, user+"@", "", 1))
+	_, err = anonymous.AppendToStream(within(t), "s", esdb.AppendToStreamOptions{ExpectedRevision: esdb.Any{}}, event("e"))
+	require.Equal(t, esdb.ErrorCodeAccessDenied, code(t, err))
+	unverified := connect(t, strings.Split(connection, "?")[0]+"?tls=true&maxDiscoverAttempts=1")
+	_, err = unverified.AppendToStream(within(t), "s", esdb.AppendToStreamOptions{ExpectedRevision: esdb.Any{}}, event("e"))
+	require.ErrorContains(t, err, "failed to verify certificate")
+
+	for _, secret := range []string{"password", "tls/ca.key", "tls/server.key"} {
+		info, err := os.Stat(filepath.Join(cfg.Dir, secret))
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), secret)
+	}
+}
+
+func TestDiscoveryFindsTheServer(t *testing.T) {
+	server := startServer(t, testConfig(t.TempDir()))
+	c := connect(t, strings.Replace(server.ConnectionString(), "esdb://", "esdb+discover://", 1))
+	appendTo(t, c, "s", esdb.NoStream{}, event("e"))
+	version, err := c.GetServerVersion()
+	require.NoError(t, err)
+	require.Equal(t, 24, version.Major)
+}
+
+func TestADirectoryHasOneServer(t *testing.T) {
+	cfg := testConfig(t.TempDir())
+	startServer(t, cfg)
+	_, err := Open(t.Context(), cfg)
+	require.ErrorContains(t, err, "opening the event log")
+}
+
+func TestWhatIsNotOfferedSaysSo(t *testing.T) {
+	c := newClient(t)
+	err := c.CreatePersistentSubscription(within(t), "s", "group", esdb.PersistentStreamSubscriptionOptions{})
+	require.Equal(t, esdb.ErrorCodeUnsupportedFeature, code(t, err))
+	require.ErrorContains(t, err, "no persistent subscriptions")
+}
+
+func TestInvalidRequestsAreRefused(t *testing.T) {
+	c := newClient(t)
+	for _, stream := range []string{"", "$all"} {
+		_, err := c.AppendToStream(within(t), stream, esdb.AppendToStreamOptions{ExpectedRevision: esdb.Any{}}, event("e"))
+		require.Error(t, err)
+	}
+}
