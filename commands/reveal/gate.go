@@ -146,6 +146,7 @@ func check(ask Ask) error {
 // verdict is a decision with what it was about: the very value version and where the vault has it.
 type verdict struct {
 	decision domain.Decision
+	flags    []string
 	visible  bool // whether the actor may know of the secret
 	content  secret.Content
 	version  int
@@ -160,7 +161,7 @@ func judge(f live.Facts, req commands.Request, ask Ask, version int, now time.Ti
 		Workspace: req.Workspace, Actor: req.Actor, Action: access.Reveal, Secret: ask.Secret, Field: ask.Field,
 		ValueVersion: version, Ticket: ask.Ticket, HasReason: ask.Reason != "", ConfirmExpired: ask.ConfirmExpired, At: now,
 	}
-	v.decision = f.Access.Decide(ar)
+	v.decision, v.flags = f.Access.Review(ar)
 	if v.decision.Allowed {
 		var ok bool
 		if v.content, v.version, ok = f.Contents.Of(ask.Secret, ask.Field, version); !ok {
@@ -198,7 +199,7 @@ func (g *Gate) record(ctx context.Context, req commands.Request, ask Ask, first 
 	stream := domain.Stream(domain.RevealsKind, req.Workspace)
 	proposed, err := g.encode(ctx, req, stream, reveal.FieldRevealed{
 		Secret: ask.Secret, Field: ask.Field, ValueVersion: first.version, Member: req.Actor.ID, Ticket: ask.Ticket,
-		Reason: domain.NewPrivate(ask.Reason), Decision: first.decision, Flags: g.flags(req, ask, first),
+		Reason: domain.NewPrivate(ask.Reason), Decision: first.decision, Flags: first.flags,
 		RetryOf: ask.RetryOf, Confirmed: ask.ConfirmExpired,
 	})
 	if err != nil {
@@ -235,21 +236,6 @@ func (g *Gate) encode(ctx context.Context, req commands.Request, stream string, 
 		return eventstore.Proposed{}, err
 	}
 	return proposed[0], nil
-}
-
-func (g *Gate) flags(req commands.Request, ask Ask, v verdict) (flags []string) {
-	g.run.Index.View(func(f live.Facts) {
-		if v.version != f.Contents.Current(ask.Secret, ask.Field) {
-			flags = append(flags, reveal.FlagOlderVersion)
-		}
-		if f.Access.Expired(req.Workspace, ask.Secret, g.run.Now()) {
-			flags = append(flags, reveal.FlagExpired)
-		}
-	})
-	if req.Actor.Kind == domain.Service {
-		flags = append(flags, reveal.FlagService)
-	}
-	return flags
 }
 
 // fetch reads the ciphertext while the record is being written.
