@@ -17,10 +17,7 @@ func (x *Index) applyGroup(r domain.Recorded, stream uuid.UUID) error {
 		if err := checkDirectory(r, domain.GroupKind, e.ID, stream, s.groups.stream(e.ID)); err != nil {
 			return err
 		}
-		g := s.groups.expect(e.ID)
-		s.groups.arrive(g, stream, 0)
-		g.Synced = s.markOf(r)
-		s.changeMembers(g, e)
+		s.syncGroup(stream, r, e)
 	case groupevents.Removed:
 		if err := checkDirectory(r, domain.GroupKind, e.ID, stream, s.groups.stream(e.ID)); err != nil {
 			return err
@@ -34,7 +31,13 @@ func (x *Index) applyGroup(r domain.Recorded, stream uuid.UUID) error {
 	return nil
 }
 
-func (s *space) changeMembers(g *group, e groupevents.Synced) {
+func (s *space) syncGroup(stream uuid.UUID, r domain.Recorded, e groupevents.Synced) {
+	if g := s.groups.live(e.ID); g != nil && g.Incarnation != incarnation(e.Incarnation) {
+		s.removeGroup(g)
+	}
+	g := s.groups.expect(e.ID)
+	s.groups.arrive(g, stream, e.Incarnation)
+	g.Synced = s.markOf(r)
 	for _, id := range e.Removed {
 		if m := s.members.known(s.members.current[id]); m != nil {
 			g.Members = untie(g.Members, m.Slot)
@@ -86,7 +89,7 @@ func (x *Index) applyContact(r domain.Recorded, stream uuid.UUID) error {
 }
 
 func (s *space) syncContact(stream uuid.UUID, r domain.Recorded, e contactevents.Synced) {
-	if c := s.contacts.live(e.ID); c != nil && c.Incarnation != e.Incarnation {
+	if c := s.contacts.live(e.ID); c != nil && c.Incarnation != incarnation(e.Incarnation) {
 		s.removeContact(c)
 	}
 	c := s.contacts.expect(e.ID)

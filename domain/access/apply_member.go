@@ -31,12 +31,11 @@ func (x *Index) applyMember(r domain.Recorded, stream uuid.UUID) error {
 	case events.IdentityBound:
 		x.bind(s, m, e.SubjectHash)
 	case events.IdentityUnbound:
-		x.unbind(s, m, e.SubjectHash)
+		x.unbind(s, m)
 	case events.PermissionsChanged:
 		m.change(e, s.markOf(r))
 	case events.OwnershipChanged:
-		m.Owner, m.Ownership, m.ByOpening = e.Owner, s.markOf(r), false
-		s.forgetFirstOwner(id)
+		m.Owner, m.Ownership = e.Owner, s.markOf(r)
 	case events.Removed:
 		x.removeMember(s, m)
 	}
@@ -69,30 +68,22 @@ func memberOf(e domain.Event) (string, bool) {
 }
 
 func (x *Index) syncMember(s *space, m *member, stream uuid.UUID, r domain.Recorded, e events.Synced) {
-	if m != nil && m.Incarnation != e.Incarnation {
+	if m != nil && m.Incarnation != incarnation(e.Incarnation) {
 		x.removeMember(s, m)
 		m = nil
 	}
 	if m == nil {
 		m = s.members.expect(e.ID)
 		s.members.arrive(m, stream, e.Incarnation)
-		s.makeFirstOwner(m)
 	}
 	m.Synced = s.markOf(r)
 	m.Active = e.Active
 	m.Division = s.names.put(e.Division)
 }
 
-// forgetFirstOwner ends what the opening of the workspace says of its owner.
-func (s *space) forgetFirstOwner(id string) {
-	if s.firstOwner == id {
-		s.firstOwner = ""
-	}
-}
-
 func (m *member) change(e events.PermissionsChanged, by mark) {
 	granted, revoked := NewPermissionSet(e.Granted...), NewPermissionSet(e.Revoked...)
-	m.Permissions = (m.Permissions | granted) &^ revoked
+	m.Permissions = m.Permissions&^revoked | granted
 	if m.Changed == nil {
 		m.Changed = new([16]mark)
 	}
@@ -103,28 +94,31 @@ func (m *member) change(e events.PermissionsChanged, by mark) {
 	}
 }
 
+// bind makes a sign-in the member's, in place of the one before.
 func (x *Index) bind(s *space, m *member, hash []byte) {
-	x.unbind(s, m, hash)
-	m.Identities = append(m.Identities, bytes.Clone(hash))
+	x.unbind(s, m)
+	m.Identity = bytes.Clone(hash)
 	x.identities[string(hash)] = append(x.identities[string(hash)], memberRef{s, m.Slot})
 }
 
-func (x *Index) unbind(s *space, m *member, hash []byte) {
-	m.Identities = slices.DeleteFunc(m.Identities, func(h []byte) bool { return bytes.Equal(h, hash) })
-	left := slices.DeleteFunc(x.identities[string(hash)], func(o memberRef) bool { return o == memberRef{s, m.Slot} })
-	if len(left) == 0 {
-		delete(x.identities, string(hash))
+func (x *Index) unbind(s *space, m *member) {
+	if m.Identity == nil {
 		return
 	}
-	x.identities[string(hash)] = left
+	hash := string(m.Identity)
+	m.Identity = nil
+	left := slices.DeleteFunc(x.identities[hash], func(o memberRef) bool { return o == memberRef{s, m.Slot} })
+	if len(left) == 0 {
+		delete(x.identities, hash)
+		return
+	}
+	x.identities[hash] = left
 }
 
 // removeMember ends an incarnation and everything that named it, save for tickets: those name its slot for nothing until
 // they are synced again.
 func (x *Index) removeMember(s *space, m *member) {
-	for _, hash := range slices.Clone(m.Identities) {
-		x.unbind(s, m, hash)
-	}
+	x.unbind(s, m)
 	for _, at := range m.secrets {
 		s.secrets[at].dropGrants(toMember, uint32(m.Slot))
 	}
@@ -141,5 +135,4 @@ func (x *Index) removeMember(s *space, m *member) {
 		delete(s.assigned, assignment{m.Slot, t.Category, t.Open})
 	}
 	s.members.remove(m)
-	s.forgetFirstOwner(m.ID)
 }

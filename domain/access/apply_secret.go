@@ -69,7 +69,7 @@ func (s *space) evolve(sec *record, r domain.Recorded) {
 	case events.ValueCleared:
 		sec.setValue(s.names.put(e.Field), e.ValueVersion, false, factOf(r))
 	case events.AccessGranted:
-		s.grant(sec, grantKinds[e.Kind], e.Target, s.markOf(r))
+		s.grant(sec, e, s.markOf(r))
 	case events.AccessRevoked:
 		s.revoke(sec, grantKinds[e.Kind], e.Target)
 	case events.RuleAdded:
@@ -77,11 +77,11 @@ func (s *space) evolve(sec *record, r domain.Recorded) {
 	case events.RuleRemoved:
 		s.removeRule(sec, e.RuleID)
 	case events.TicketLinked:
-		s.linkTicket(sec, s.tickets.live(e.Ticket), s.markOf(r))
+		s.linkTicket(sec, s.tickets.named(e.Ticket, e.Incarnation), s.markOf(r))
 	case events.TicketUnlinked:
 		s.unlinkTicket(sec, s.tickets.live(e.Ticket))
 	case events.ContactRelated:
-		s.relateContact(sec, s.contacts.live(e.Contact), s.markOf(r))
+		s.relateContact(sec, s.contacts.named(e.Contact, e.Incarnation), s.markOf(r))
 	case events.ContactUnrelated:
 		s.unrelateContact(sec, s.contacts.live(e.Contact))
 	}
@@ -113,14 +113,14 @@ func (sec *record) setValue(key name, version int, set bool, by fact) {
 }
 
 // target finds what an assignment names; false if that is not there.
-func (s *space) target(kind grantKind, id string) (uint32, bool) {
+func (s *space) target(kind grantKind, id string, incarnation int) (uint32, bool) {
 	switch kind {
 	case toMember:
-		if m := s.members.live(id); m != nil {
+		if m := s.members.named(id, incarnation); m != nil {
 			return uint32(m.Slot), true
 		}
 	case toGroup:
-		if g := s.groups.live(id); g != nil {
+		if g := s.groups.named(id, incarnation); g != nil {
 			return uint32(g.Slot), true
 		}
 	case toDivision:
@@ -156,12 +156,15 @@ func change[K comparable](sets map[K]slots, k K, do func(*slots)) {
 	sets[k] = set
 }
 
-// grant enters an assignment, keeping the kinds in order and each kind in the order assigned.
-func (s *space) grant(sec *record, kind grantKind, target string, by mark) {
-	to, ok := s.target(kind, target)
-	if !ok || sec.findGrant(kind, to) >= 0 {
+// grant enters an assignment, keeping the kinds in order and each kind in the order assigned. One that is there already is
+// replaced, as are rules and relations: their latest fact counts.
+func (s *space) grant(sec *record, e events.AccessGranted, by mark) {
+	kind := grantKinds[e.Kind]
+	to, ok := s.target(kind, e.Target, e.Incarnation)
+	if !ok {
 		return
 	}
+	sec.dropGrants(kind, to)
 	at := len(sec.Grants)
 	for at > 0 && sec.Grants[at-1].Kind > kind {
 		at--
@@ -171,16 +174,12 @@ func (s *space) grant(sec *record, kind grantKind, target string, by mark) {
 }
 
 func (s *space) revoke(sec *record, kind grantKind, target string) {
-	to, ok := s.target(kind, target)
-	if !ok || sec.findGrant(kind, to) < 0 {
+	to, ok := s.target(kind, target, 0)
+	if !ok {
 		return
 	}
 	sec.dropGrants(kind, to)
 	s.assignedTo(kind, to, func(set *slots) { set.remove(sec.Slot) })
-}
-
-func (sec *record) findGrant(kind grantKind, target uint32) int {
-	return slices.IndexFunc(sec.Grants, func(g grant) bool { return g.Kind == kind && g.Target == target })
 }
 
 func (sec *record) dropGrants(kind grantKind, target uint32) {
@@ -188,14 +187,12 @@ func (sec *record) dropGrants(kind grantKind, target uint32) {
 }
 
 func (s *space) addRule(sec *record, e events.RuleAdded, by mark) {
-	if slices.ContainsFunc(sec.Rules, func(r rule) bool { return r.ID == e.RuleID }) {
-		return
-	}
+	s.removeRule(sec, e.RuleID)
 	added := rule{
 		ID:    e.RuleID,
 		Kind:  ruleKind(max(0, slices.Index(ruleKinds[:], e.Kind))),
 		Value: s.names.put(e.Value),
-		Open:  e.While != events.Always,
+		Open:  e.While != events.Always && e.While != "",
 		mark:  by,
 	}
 	sec.Rules = append(sec.Rules, added)
@@ -221,15 +218,11 @@ func (s *space) removeRule(sec *record, id uuid.UUID) {
 	}
 }
 
-func hasTie(ties []tie, to slot) bool {
-	return slices.ContainsFunc(ties, func(t tie) bool { return t.To == to })
-}
-
 func (s *space) linkTicket(sec *record, t *ticket, by mark) {
-	if t == nil || hasTie(sec.Tickets, t.Slot) {
+	if t == nil {
 		return
 	}
-	sec.Tickets = append(sec.Tickets, tie{t.Slot, by})
+	sec.Tickets = append(dropTie(sec.Tickets, t.Slot), tie{t.Slot, by})
 	t.secrets.add(sec.Slot)
 	if len(t.secrets) == 1 {
 		s.indexLinked(t)
@@ -237,7 +230,7 @@ func (s *space) linkTicket(sec *record, t *ticket, by mark) {
 }
 
 func (s *space) unlinkTicket(sec *record, t *ticket) {
-	if t == nil || !hasTie(sec.Tickets, t.Slot) {
+	if t == nil || !t.secrets.has(sec.Slot) {
 		return
 	}
 	sec.Tickets = dropTie(sec.Tickets, t.Slot)
@@ -248,15 +241,15 @@ func (s *space) unlinkTicket(sec *record, t *ticket) {
 }
 
 func (s *space) relateContact(sec *record, c *contact, by mark) {
-	if c == nil || hasTie(sec.Contacts, c.Slot) {
+	if c == nil {
 		return
 	}
-	sec.Contacts = append(sec.Contacts, tie{c.Slot, by})
+	sec.Contacts = append(dropTie(sec.Contacts, c.Slot), tie{c.Slot, by})
 	c.secrets.add(sec.Slot)
 }
 
 func (s *space) unrelateContact(sec *record, c *contact) {
-	if c == nil || !hasTie(sec.Contacts, c.Slot) {
+	if c == nil {
 		return
 	}
 	sec.Contacts = dropTie(sec.Contacts, c.Slot)

@@ -38,7 +38,7 @@ func (x *Index) applyTicket(r domain.Recorded, stream uuid.UUID) error {
 }
 
 func (s *space) syncTicket(t *ticket, stream uuid.UUID, r domain.Recorded, e events.Synced) {
-	if t != nil && t.Incarnation != e.Incarnation {
+	if t != nil && t.Incarnation != incarnation(e.Incarnation) {
 		s.removeTicket(t)
 		t = nil
 	}

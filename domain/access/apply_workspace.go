@@ -15,8 +15,9 @@ func (x *Index) applyWorkspace(r domain.Recorded, id uuid.UUID) error {
 		return errForeign
 	}
 	switch e := r.Event.(type) {
-	case workspace.Opened:
-		x.space(id).open(r, e)
+	case workspace.Opened: // whom it names as owner is made one by a fact of his own
+		s := x.space(id)
+		s.opened, s.settings, s.settingsMark = true, workspace.Defaults(), s.markOf(r)
 	case workspace.SettingsChanged:
 		s := x.space(id)
 		s.settings, s.settingsMark = s.settings.With(e), s.markOf(r)
@@ -29,24 +30,6 @@ func (x *Index) applyWorkspace(r domain.Recorded, id uuid.UUID) error {
 		return errUnknown
 	}
 	return nil
-}
-
-// open makes the owner named by the opening one, whether the directory knows him already or not.
-func (s *space) open(r domain.Recorded, e workspace.Opened) {
-	if s.opened {
-		return
-	}
-	s.opened, s.settingsMark = true, s.markOf(r)
-	s.firstOwner, s.firstOwnerMark = e.Owner, s.settingsMark
-	if m := s.members.live(e.Owner); m != nil {
-		s.makeFirstOwner(m)
-	}
-}
-
-func (s *space) makeFirstOwner(m *member) {
-	if s.firstOwner != "" && s.firstOwner == m.ID {
-		m.Owner, m.Ownership, m.ByOpening = true, s.firstOwnerMark, true
-	}
 }
 
 func (x *Index) issueKey(r domain.Recorded, e workspace.APIKeyIssued) {

@@ -52,17 +52,10 @@ func (v *verdict) citeSubject(e *evidence) {
 	e.cite(own, m.Synced.Fact)
 	switch {
 	case v.subject.owner:
-		v.space.citeOwnership(m, own, e)
+		e.cite(own, m.Ownership.Fact)
 	case v.permission >= 0 && m.Changed != nil:
 		e.cite(own, m.Changed[v.permission].Fact)
 	}
-}
-
-func (s *space) citeOwnership(m *member, own string, e *evidence) {
-	if m.ByOpening {
-		own = streamName(domain.WorkspaceKind, s.id)
-	}
-	e.cite(own, m.Ownership.Fact)
 }
 
 // citeSecret names the secret's creation, its state and, as far as a reveal looked at them, its expiration and value.
@@ -93,7 +86,7 @@ func (s *space) describe(sec *record, u *subject, w *way, e *evidence) Way {
 	own := streamName(domain.SecretKind, sec.ID)
 	switch {
 	case w.via == ViaOwner:
-		s.citeOwnership(u.member, streamName(domain.MemberKind, u.member.Stream), e)
+		e.cite(streamName(domain.MemberKind, u.member.Stream), u.member.Ownership.Fact)
 	case w.via == ViaPermission && u.member != nil && u.member.Changed != nil:
 		e.cite(streamName(domain.MemberKind, u.member.Stream), u.member.Changed[manage].Fact)
 	case w.grant != nil:

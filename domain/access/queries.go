@@ -111,6 +111,12 @@ func (x *Index) HasTicket(ws uuid.UUID, id string) bool {
 	return s != nil && s.tickets.live(id) != nil
 }
 
+// Expired tells whether a secret of a workspace should have been replaced by a time. It has expired at its very expiry.
+func (x *Index) Expired(ws, secret uuid.UUID, at time.Time) bool {
+	ref, ok := x.secrets[secret]
+	return ok && ref.space.id == ws && instantOf(at) >= ref.space.secrets[ref.slot].Expires
+}
+
 // HasSecret tells whether a secret is a workspace's.
 func (x *Index) HasSecret(ws, id uuid.UUID) bool {
 	ref, ok := x.secrets[id]

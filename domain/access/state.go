@@ -10,12 +10,10 @@ import (
 // space is what the index knows of one workspace. In it and in what it holds, exported fields are folded from events;
 // those that are not follow from them and make lookups fast.
 type space struct {
-	id             uuid.UUID
-	opened         bool
-	settings       workspace.Settings
-	settingsMark   mark   // of the latest change, at first of the opening
-	firstOwner     string // whom the opening made owner, until a fact of his own says more
-	firstOwnerMark mark
+	id           uuid.UUID
+	opened       bool
+	settings     workspace.Settings
+	settingsMark mark // of the latest change, at first of the opening
 
 	names    names
 	members  table[member, *member]
@@ -48,9 +46,8 @@ type member struct {
 	Permissions PermissionSet
 	Changed     *[16]mark // by permission: what last granted or revoked it; nil until one was
 	Owner       bool
-	Ownership   mark // what made him owner, or ended it
-	ByOpening   bool // that this was the opening of the workspace
-	Identities  [][]byte
+	Ownership   mark   // what made him owner, or ended it
+	Identity    []byte // hash of the sign-in that is his; nil if none is bound
 
 	groups   slots
 	contacts slots // that he owns

@@ -14,6 +14,12 @@ type node struct {
 
 func (n *node) self() *node { return n }
 
+// incarnation returns an event's number of an incarnation: those written before there were numbers are of the first.
+func incarnation(number int) int { return max(number, 1) }
+
+// is tells whether a fact that names an incarnation is about this one. 0 names whichever was there.
+func (n *node) is(number int) bool { return number == 0 || number == n.Incarnation }
+
 // thing is a pointer to a struct that embeds a node.
 type thing[T any] interface {
 	*T
@@ -50,6 +56,14 @@ func (t *table[T, P]) known(s slot) P {
 	return t.all[s]
 }
 
+// named returns the incarnation that a fact names by id and number; nil unless it is there now.
+func (t *table[T, P]) named(id string, number int) P {
+	if p := t.live(id); p != nil && p.self().is(number) {
+		return p
+	}
+	return nil
+}
+
 // stream returns the stream of the incarnation that is there now; uuid.Nil if none is.
 func (t *table[T, P]) stream(id string) uuid.UUID {
 	if p := t.live(id); p != nil {
@@ -72,12 +86,12 @@ func (t *table[T, P]) expect(id string) P {
 }
 
 // arrive makes an incarnation live that was expected, if it is not yet.
-func (t *table[T, P]) arrive(p P, stream uuid.UUID, incarnation int) {
+func (t *table[T, P]) arrive(p P, stream uuid.UUID, number int) {
 	n := p.self()
 	if !n.Live {
 		t.there++
 	}
-	n.Live, n.Stream, n.Incarnation = true, stream, incarnation
+	n.Live, n.Stream, n.Incarnation = true, stream, incarnation(number)
 }
 
 // remove ends a live incarnation.
