@@ -62,7 +62,7 @@ type Config struct {
 	KMSURL string
 	// CreateKey allows making the key file when it is missing and the vault is empty. It never replaces a key.
 	CreateKey bool
-	// KeyCache bounds how many subjects' keys are kept ready, about 1.5 KB each. Zero means 100,000.
+	// KeyCache bounds how many subjects' keys are kept ready, about 0.7 KB each. Zero means 100,000.
 	KeyCache int
 	// ValueCache bounds the ciphertext kept in memory, in bytes. Zero means 64 MiB; negative keeps none.
 	ValueCache int
