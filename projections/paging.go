@@ -13,7 +13,8 @@ const (
 	MaxLimit     = 200
 )
 
-var errCursor = domain.Refuse(domain.Malformed, "malformed_cursor", "this cursor does not belong to this list")
+// ErrCursor refuses what a list did not give out as its next page.
+var ErrCursor = domain.Refuse(domain.Malformed, "malformed_cursor", "this cursor does not belong to this list")
 
 // Size returns the page's limit within its bounds; DefaultLimit if none is given. A query asks for one row more, which
 // tells whether there is a next page.
@@ -32,11 +33,11 @@ func (p Page) Key(parts int) ([]string, bool, error) {
 	}
 	var key []string
 	if err := json.Unmarshal([]byte(p.After), &key); err != nil || len(key) != parts || strings.ContainsRune(p.After, 0) {
-		return nil, false, errCursor
+		return nil, false, ErrCursor
 	}
 	for _, part := range key {
 		if strings.ContainsRune(part, 0) { // Postgres has no text with it
-			return nil, false, errCursor
+			return nil, false, ErrCursor
 		}
 	}
 	return key, true, nil
