@@ -113,11 +113,16 @@ func (f finder) installed() []string {
 	return append(dirs, newestFirst(f.rest)...)
 }
 
-var firstNumber = regexp.MustCompile(`[0-9]+(\.[0-9]+)?`)
+var number = regexp.MustCompile(`[0-9]+(\.[0-9]+)?`)
 
+// newestFirst lists the folders of each pattern by the last number in their paths, the highest first.
 func newestFirst(patterns []string) []string {
 	version := func(dir string) float64 {
-		v, _ := strconv.ParseFloat(firstNumber.FindString(dir), 64)
+		numbers := number.FindAllString(dir, -1)
+		if len(numbers) == 0 {
+			return 0
+		}
+		v, _ := strconv.ParseFloat(numbers[len(numbers)-1], 64)
 		return v
 	}
 	var all []string

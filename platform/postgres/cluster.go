@@ -14,8 +14,9 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/kdesk/client-secrets/platform/postgres/internal/filelock"
 )
 
 // The folder of a private server holds: data/ (the cluster) and run/ (its socket), which belong to the server's
@@ -65,17 +66,12 @@ func openCluster(cfg PrivateConfig) (*cluster, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	lock, err := os.OpenFile(c.path("lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, nil, fmt.Errorf("opening the lock of the private PostgreSQL: %w", err)
+	release, err := filelock.Take(c.path("lock"))
+	if errors.Is(err, filelock.ErrHeld) {
+		return nil, nil, fmt.Errorf("%w: %s", ErrInUse, c.dir)
 	}
-	release := func() { _ = lock.Close() }
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		release()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			err = ErrInUse
-		}
-		return nil, nil, fmt.Errorf("locking %s: %w", c.dir, err)
+	if err != nil {
+		return nil, nil, fmt.Errorf("starting the private PostgreSQL: %w", err)
 	}
 	return c, release, nil
 }

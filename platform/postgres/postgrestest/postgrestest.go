@@ -23,6 +23,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/kdesk/client-secrets/platform/postgres"
+	"github.com/kdesk/client-secrets/platform/postgres/internal/filelock"
 )
 
 // limit bounds what a test waits for: a start of the server, a database made or dropped.
@@ -180,19 +181,40 @@ func start() (*postgres.Private, error) {
 	}
 	for slot := range slots {
 		dir := filepath.Join(base, fmt.Sprint(slot))
-		private, err := postgres.StartPrivate(ctx, postgres.PrivateConfig{Dir: dir})
-		if errors.Is(err, postgres.ErrInUse) {
+		release, err := filelock.Take(dir + ".lock")
+		if errors.Is(err, filelock.ErrHeld) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		if err := dropLeftovers(private.URL()); err != nil {
-			return nil, errors.Join(err, private.Close())
+		private, err := startIn(ctx, dir)
+		if err != nil {
+			release()
 		}
-		return private, nil
+		return private, err
 	}
 	return nil, errors.New("every folder for a test server is in use")
+}
+
+// startIn starts the server of a folder that is locked until this process ends. What an earlier process left there is
+// thrown away if it does not start: another version of PostgreSQL made it, or the machine lost power.
+func startIn(ctx context.Context, dir string) (*postgres.Private, error) {
+	config := postgres.PrivateConfig{Dir: dir}
+	private, err := postgres.StartPrivate(ctx, config)
+	if _, missing := os.Stat(filepath.Join(dir, "data")); err != nil && missing == nil {
+		if err := os.RemoveAll(dir); err != nil {
+			return nil, err
+		}
+		private, err = postgres.StartPrivate(ctx, config)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := dropLeftovers(private.URL()); err != nil {
+		return nil, errors.Join(err, private.Close())
+	}
+	return private, nil
 }
 
 // dropLeftovers drops the databases of tests that were killed.
