@@ -1,0 +1,31 @@
+package reveals
+
+import "github.com/google/uuid"
+
+var columns = []string{"workspace", "position", "at", "event_id", "kind", "secret", "field", "value_version", "member",
+	"actor_kind", "ticket", "reason", "code", "decision", "flags", "retry_of", "of", "withheld_by"}
+
+// source hands rows to COPY.
+type source struct {
+	rows   []row
+	next   int
+	values [18]any
+}
+
+func (s *source) Next() bool { s.next++; return s.next <= len(s.rows) }
+
+func (s *source) Err() error { return nil }
+
+func (s *source) Values() ([]any, error) {
+	r := &s.rows[s.next-1]
+	s.values = [18]any{r.workspace, r.position, r.at, r.eventID, string(r.kind), r.secret, r.field, r.valueVersion, r.member,
+		r.actorKind, r.ticket, r.reason, r.code, r.decision, r.flags, orNull(r.retryOf), orNull(r.of), orNull(r.withheldBy)}
+	return s.values[:], nil
+}
+
+func orNull(id uuid.UUID) any {
+	if id == uuid.Nil {
+		return nil
+	}
+	return id
+}

@@ -1,0 +1,121 @@
+// Package reveals is the read model of what was revealed, refused and held back: a list that only grows, except that a
+// withheld reveal is marked and a reason is erased with its member.
+//
+// It decides nothing, and it holds no value: a row names the field and the version of its value.
+package reveals
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/kdesk/client-secrets/domain"
+	"github.com/kdesk/client-secrets/domain/member"
+	"github.com/kdesk/client-secrets/projections"
+	"github.com/kdesk/client-secrets/projections/once"
+)
+
+//go:embed schema.sql
+var schema string
+
+const indexes = `
+CREATE INDEX IF NOT EXISTS reveal_by_secret ON reveal (workspace, secret, position);
+CREATE INDEX IF NOT EXISTS reveal_by_member ON reveal (workspace, member, position);
+CREATE INDEX IF NOT EXISTS reveal_by_ticket ON reveal (workspace, ticket, position) WHERE ticket <> '';
+CREATE INDEX IF NOT EXISTS reveal_refused ON reveal (workspace, kind, position) WHERE kind <> 'revealed';
+`
+
+// Projector copies the events of reveals into rows.
+type Projector struct{}
+
+var _ projections.Projector = Projector{}
+
+// Name returns "reveals".
+func (Projector) Name() string { return "reveals" }
+
+// Schema returns the SQL of its tables.
+func (Projector) Schema() string { return once.Schema + schema }
+
+// Indexes returns the SQL of the indexes that a rebuild makes last.
+func (Projector) Indexes() string { return indexes }
+
+// Version returns how often the meaning of the tables changed.
+func (Projector) Version() int { return 1 }
+
+// Kinds returns the kinds of streams it reads. Members are read for their erasure.
+func (Projector) Kinds() []string { return []string{domain.RevealsKind, domain.MemberKind} }
+
+// Apply adds the rows of a batch. Every row is new to the table, since events that were applied before are skipped.
+func (Projector) Apply(ctx context.Context, tx pgx.Tx, events []domain.Recorded) error {
+	fresh, err := once.Fresh(ctx, tx, events)
+	if err != nil {
+		return err
+	}
+	b, err := foldBatch(fresh)
+	if err != nil {
+		return err
+	}
+	if err := b.eraseStored(ctx, tx); err != nil {
+		return err
+	}
+	if len(b.rows) == 0 {
+		return nil
+	}
+	if err := makePartitions(ctx, tx, b.months()); err != nil {
+		return err
+	}
+	if err := b.copy(ctx, tx); err != nil {
+		return err
+	}
+	return b.markWithheld(ctx, tx)
+}
+
+func (b *batch) copy(ctx context.Context, tx pgx.Tx) error {
+	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"reveal"}, columns, &source{rows: b.rows}); err != nil {
+		return fmt.Errorf("copying reveals: %w", err)
+	}
+	return nil
+}
+
+// markWithheld marks reveals of earlier batches. Each is looked for backwards from what withheld it: it is close by.
+func (b *batch) markWithheld(ctx context.Context, tx pgx.Tx) error {
+	if len(b.marks) == 0 {
+		return nil
+	}
+	queue := &pgx.Batch{}
+	for _, r := range b.marks {
+		queue.Queue(`UPDATE reveal SET withheld_by = $1 WHERE (workspace, position, at) IN (
+			SELECT workspace, position, at FROM reveal WHERE workspace = $2 AND position < $3
+			AND at BETWEEN $4::timestamptz - interval '1 day' AND $4::timestamptz + interval '1 day' AND event_id = $5
+			ORDER BY position DESC LIMIT 1)`, r.eventID, r.workspace, r.position, r.at, r.of)
+	}
+	if err := tx.SendBatch(ctx, queue).Close(); err != nil {
+		return fmt.Errorf("marking withheld reveals: %w", err)
+	}
+	return nil
+}
+
+// eraseStored makes the reasons of erased members read as the log reads from now on.
+func (b *batch) eraseStored(ctx context.Context, tx pgx.Tx) error {
+	for _, m := range b.erased {
+		if _, err := tx.Exec(ctx, "UPDATE reveal SET reason = $3 WHERE workspace = $1 AND member = $2 AND reason <> ''",
+			m.workspace, m.id, domain.ErasedText); err != nil {
+			return fmt.Errorf("erasing a member's reasons: %w", err)
+		}
+	}
+	return nil
+}
+
+// person is a member of a workspace.
+type person struct {
+	workspace uuid.UUID
+	id        string
+}
+
+func erasedMember(e domain.Recorded) (person, bool) {
+	v, ok := e.Event.(member.Erased)
+	return person{e.Meta.Workspace, v.ID}, ok
+}

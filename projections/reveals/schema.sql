@@ -1,0 +1,22 @@
+-- One row per reveal, denial or withheld reveal, in partitions by month (UTC) of when it was recorded.
+CREATE TABLE reveal (
+	workspace     uuid        NOT NULL,
+	position      bigint      NOT NULL,
+	at            timestamptz NOT NULL,
+	event_id      uuid        NOT NULL,
+	kind          text        NOT NULL COLLATE "C", -- revealed, denied or withheld
+	secret        uuid        NOT NULL,
+	field         text        NOT NULL COLLATE "C",
+	value_version integer     NOT NULL,             -- 0 unless revealed
+	member        text        NOT NULL COLLATE "C",
+	actor_kind    text        NOT NULL COLLATE "C",
+	ticket        text        NOT NULL COLLATE "C", -- empty if none
+	reason        text        NOT NULL,
+	code          text        NOT NULL COLLATE "C", -- of a refusal
+	decision      json        NOT NULL,
+	flags         text[],
+	retry_of      uuid,
+	of            uuid,                             -- the reveal that was withheld
+	withheld_by   uuid,                             -- what withheld this reveal
+	PRIMARY KEY (workspace, position, at)
+) PARTITION BY RANGE (at);
