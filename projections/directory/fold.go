@@ -268,7 +268,7 @@ func (f *fold) applyTicket(k key, e domain.Recorded) {
 // changed returns a sorted set with some added and some removed. It does not change what it was given: events are
 // shared.
 func changed(now, added, removed []string) []string {
-	set := slices.Concat([]string{}, now, added)
+	set := append(append(make([]string, 0, len(now)+len(added)), now...), added...)
 	set = slices.DeleteFunc(set, func(id string) bool { return slices.Contains(removed, id) && !slices.Contains(added, id) })
 	slices.Sort(set)
 	return slices.Compact(set)
