@@ -32,8 +32,16 @@ func (c Commands) Sync(ctx context.Context, req commands.Request, profile member
 	if err := c.Run.Authorise(req, domain.DirectoryManage); err != nil {
 		return commands.Result{}, err
 	}
+	return c.decide(ctx, req, profile.ID, func(s member.State) ([]domain.Event, error) { return c.sync(req, s, profile) })
+}
+
+// sync takes a profile over. The last owner cannot be made inactive: nobody could undo it.
+func (c Commands) sync(req commands.Request, s member.State, profile member.Profile) ([]domain.Event, error) {
+	if s.Owner && !profile.Active && c.otherOwners(req.Workspace, profile.ID) == 0 {
+		return nil, member.ErrLastOwner
+	}
 	profile.EmailHash = c.Hasher.Email(profile.Email)
-	return c.decide(ctx, req, profile.ID, func(s member.State) ([]domain.Event, error) { return member.Sync(s, profile) })
+	return member.Sync(s, profile)
 }
 
 // Change is a partial change of what the directory says of a member: nil leaves a part as it is.
@@ -57,8 +65,7 @@ func (c Commands) Patch(ctx context.Context, req commands.Request, id string, ch
 		commands.Set(&p.Division, change.Division)
 		commands.Set(&p.Title, change.Title)
 		commands.Set(&p.Active, change.Active)
-		p.EmailHash = c.Hasher.Email(p.Email)
-		return member.Sync(s, p)
+		return c.sync(req, s, p)
 	})
 }
 
@@ -89,11 +96,26 @@ func (c Commands) SetOwner(ctx context.Context, req commands.Request, id string,
 	})
 }
 
-// BindIdentity makes a sign-in the member's. Only owners may.
+var errIdentityTaken = domain.Refuse(domain.Conflict, "identity_taken", "this sign-in is another member's")
+
+// BindIdentity makes a sign-in the member's. Only owners may. A sign-in is one member's at a time.
 func (c Commands) BindIdentity(ctx context.Context, req commands.Request, id, issuer, subject string) (commands.Result, error) {
+	hash := c.Hasher.Subject(issuer, subject)
 	return c.asOwner(ctx, req, id, func(s member.State) ([]domain.Event, error) {
-		return member.BindIdentity(s, issuer, c.Hasher.Subject(issuer, subject))
+		if c.boundToAnother(req.Workspace, id, hash) {
+			return nil, errIdentityTaken
+		}
+		return member.BindIdentity(s, issuer, hash)
 	})
+}
+
+func (c Commands) boundToAnother(workspace uuid.UUID, id string, subjectHash []byte) (taken bool) {
+	c.Run.Index.View(func(f live.Facts) {
+		for _, m := range f.Access.Memberships(subjectHash) {
+			taken = taken || m.Workspace == workspace && m.Member != id
+		}
+	})
+	return taken
 }
 
 func (c Commands) asOwner(ctx context.Context, req commands.Request, id string, decide func(member.State) ([]domain.Event, error)) (commands.Result, error) {
