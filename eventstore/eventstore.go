@@ -1,6 +1,8 @@
-// Package eventstore is the contract with the event log and the codec between stored and domain events.
+// Package eventstore is the contract with the event log, the codec between stored and domain events, and the feed that
+// shares one live subscription among all consumers of the process.
 //
-// It names no vendor: esdb adapts the official client, embedded is a server for it. It holds no state of its own.
+// It names no vendor: esdb adapts the official client, embedded is a server for it. It stores nothing: checkpoints are
+// their consumers' own.
 package eventstore
 
 import (

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"sync"
 	"testing"
@@ -130,6 +131,36 @@ func TestReadersAtTheirOwnPaceMissNothing(t *testing.T) {
 		write(t, log, "ticket-1", n, n+5)
 	}
 	readers.Wait()
+}
+
+// lateLog holds back reads that begin at a position until it is let go.
+type lateLog struct {
+	eventstore.Log
+	at  eventstore.Position
+	let chan struct{}
+}
+
+func (l *lateLog) ReadAll(ctx context.Context, after eventstore.Position, limit uint64, filter eventstore.Filter) iter.Seq2[eventstore.Record, error] {
+	if after == l.at {
+		<-l.let
+	}
+	return l.Log.ReadAll(ctx, after, limit, filter)
+}
+
+func TestAPageFetchedAheadIsNotRepeatedAfterTheWindow(t *testing.T) {
+	log := &lateLog{Log: storetest.Open(t), let: make(chan struct{})}
+	write(t, log, "secret-1", 0, 4096)
+	head, err := log.Head(t.Context())
+	require.NoError(t, err)
+	log.at = head
+	feed := run(t, log, 50)
+	r := feed.Reader(eventstore.Start, eventstore.Filter{})
+	assert.Equal(t, numbers(0, 4096), next(t, r, 4096, 4096)) // a full page: the next one is asked for and held back
+	write(t, log, "secret-1", 4096, 4106)
+	assert.Equal(t, numbers(4096, 4106), next(t, r, 10, 10), "from the window")
+	write(t, log, "secret-1", 4106, 4300)
+	close(log.let)
+	assert.Equal(t, numbers(4106, 4300), next(t, r, 194, 500), "from the log again")
 }
 
 func TestABatchSaysHowFarItReachesWithoutAMatch(t *testing.T) {

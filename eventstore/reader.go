@@ -33,10 +33,10 @@ type Reader struct {
 
 // page is a decoded part of the log. It covers up to to even if nothing in it matched.
 type page struct {
-	events []domain.Recorded
-	to     Position
-	lastID uuid.UUID
-	full   bool // there is probably more
+	from, to Position // after from, up to to
+	events   []domain.Recorded
+	lastID   uuid.UUID
+	full     bool // there is probably more
 }
 
 type fetched struct {
@@ -153,7 +153,8 @@ func (r *Reader) turn(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-	if next.err != nil || next.page.to <= r.Position() { // none, or its context is over
+	if next.err != nil || next.page.from != r.Position() || next.page.to <= r.Position() {
+		// None, its context is over, or the window has led past its beginning.
 		next.page, next.err = r.fetch(ctx, r.Position())
 	}
 	if next.err != nil {
@@ -174,7 +175,7 @@ func (r *Reader) turn(ctx context.Context) error {
 // fetch reads a page and decodes what matches while the rest of the page is still coming. The filter is applied here
 // and not by the log, so that the page knows how far it reaches.
 func (r *Reader) fetch(ctx context.Context, after Position) (page, error) {
-	p, count := page{to: after}, 0
+	p, count := page{from: after, to: after}, 0
 	group, decoding := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	parts := make([][]domain.Recorded, pageEvents/partEvents+1)

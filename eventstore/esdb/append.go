@@ -31,7 +31,7 @@ func (l *Log) Append(ctx context.Context, stream string, expected eventstore.Exp
 		}
 		started := !errors.Is(err, errRetired)
 		err = translate(ctx, err)
-		if !unavailable(err) || started && expected.IsAny() || !pause(ctx, attempt) {
+		if !passing(err) || started && expected.IsAny() || !pause(ctx, attempt) {
 			return eventstore.Appended{}, fmt.Errorf("appending to %s: %w", stream, err)
 		}
 	}

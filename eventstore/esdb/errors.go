@@ -55,4 +55,7 @@ func translateStatus(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", eventstore.ErrUnavailable, err)
 }
 
-func unavailable(err error) bool { return errors.Is(err, eventstore.ErrUnavailable) }
+// passing tells whether trying again can help.
+func passing(err error) bool {
+	return errors.Is(err, eventstore.ErrUnavailable) && !errors.Is(err, errClosed)
+}

@@ -36,6 +36,8 @@ type Log struct {
 	appends *supervisor // separate connections, so that bulk reads do not delay appends
 	reads   *supervisor
 	follows *supervisor
+	closing context.Context // ends subscriptions
+	close   context.CancelFunc
 }
 
 var _ eventstore.Log = (*Log)(nil)
@@ -57,16 +59,19 @@ func Open(ctx context.Context, config Config) (*Log, error) {
 		config.IdleTimeout = 10 * time.Second
 	}
 	ctx = context.WithoutCancel(ctx)
+	closing, closeIt := context.WithCancel(ctx)
 	return &Log{
-		config:  config,
+		config: config, closing: closing, close: closeIt,
 		appends: supervise(ctx, *settings, config.Logger.With("log_client", "appends")),
 		reads:   supervise(ctx, *settings, config.Logger.With("log_client", "reads")),
 		follows: supervise(ctx, *settings, config.Logger.With("log_client", "subscriptions")),
 	}, nil
 }
 
-// Close ends the connections as soon as the calls that use them are over. Later calls fail with ErrUnavailable.
+// Close ends subscriptions, waits for other calls to end by their own deadlines and ends the connections. Later calls
+// fail with ErrUnavailable.
 func (l *Log) Close() {
+	l.close()
 	l.appends.close()
 	l.reads.close()
 	l.follows.close()

@@ -169,7 +169,9 @@ func TestSubscribe(t *testing.T) {
 	require.NoError(t, err)
 	_, err = log.Append(t.Context(), "ticket-1", eventstore.NoStream(), proposed(5))
 	require.NoError(t, err)
-	go func() { _, _ = log.Append(context.WithoutCancel(t.Context()), "secret-1", eventstore.Exact(19), events[20:]) }()
+	go func() {
+		_, _ = log.Append(context.WithoutCancel(t.Context()), "secret-1", eventstore.Exact(19), events[20:])
+	}()
 
 	var records []eventstore.Record
 	err = log.Subscribe(t.Context(), eventstore.Start, eventstore.Filter{StreamPrefixes: []string{"secret-"}},

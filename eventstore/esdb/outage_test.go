@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kdesk/client-secrets/eventstore"
+	"github.com/kdesk/client-secrets/eventstore/embedded"
 	"github.com/kdesk/client-secrets/eventstore/esdb"
 	"github.com/kdesk/client-secrets/eventstore/storetest"
 )
@@ -301,6 +302,52 @@ func TestASubscriptionGoesOnWhereItWasCut(t *testing.T) {
 	}, nil)
 	assert.ErrorIs(t, err, errEnough)
 	assert.Equal(t, want, got)
+}
+
+func TestCloseEndsSubscriptionsAndFailsLaterCalls(t *testing.T) {
+	server := storetest.Start(t)
+	log := server.Log(t)
+	_, err := log.Append(t.Context(), "secret-1", eventstore.NoStream(), proposed(1))
+	require.NoError(t, err)
+	ended, lives := make(chan error), make(chan struct{})
+	go func() {
+		ended <- log.Subscribe(t.Context(), eventstore.Start, eventstore.Filter{}, func(eventstore.Record) error {
+			close(lives)
+			return nil
+		}, nil)
+	}()
+	<-lives
+	log.Close()
+	assert.ErrorIs(t, <-ended, eventstore.ErrUnavailable)
+	within(t, time.Second, func(context.Context) {
+		_, err = log.Append(t.Context(), "secret-1", eventstore.Exact(0), proposed(1))
+		assert.ErrorIs(t, err, eventstore.ErrUnavailable)
+		assert.ErrorIs(t, log.Ready(t.Context()), eventstore.ErrUnavailable)
+	})
+}
+
+func TestASecureServer(t *testing.T) {
+	server, err := embedded.Open(t.Context(), embedded.Config{Dir: t.TempDir(), CacheBytes: 8 << 20})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, server.Close()) }()
+	log, err := esdb.Open(t.Context(), esdb.Config{URL: server.ConnectionString()})
+	require.NoError(t, err)
+	defer log.Close()
+	_, err = log.Append(t.Context(), "secret-1", eventstore.NoStream(), proposed(1))
+	require.NoError(t, err)
+
+	address, err := url.Parse(server.ConnectionString())
+	require.NoError(t, err)
+	address.User = url.UserPassword("admin", "wrong")
+	stranger, err := esdb.Open(t.Context(), esdb.Config{URL: address.String()})
+	require.NoError(t, err)
+	defer stranger.Close()
+	within(t, time.Second, func(context.Context) { // not retried
+		_, err = stranger.Append(t.Context(), "secret-1", eventstore.Exact(0), proposed(1))
+		require.Error(t, err)
+		assert.NotErrorIs(t, err, eventstore.ErrUnavailable)
+		assert.Error(t, stranger.Ready(t.Context()))
+	})
 }
 
 func TestOpenRefusesWhatIsUnsafe(t *testing.T) {

@@ -53,7 +53,7 @@ func (l *Log) read(ctx context.Context, request func() open, take func(*eventsto
 		if errors.Is(err, io.EOF) {
 			return false, nil
 		}
-		if err = translate(ctx, err); !unavailable(err) {
+		if err = translate(ctx, err); !passing(err) {
 			return false, err
 		}
 		if attempt == 0 {

@@ -30,12 +30,15 @@ type consumerError struct{ error }
 
 // Subscribe delivers the events after a position. It reconnects for as long as ctx lives, whatever the failure: whoever
 // asks Ready learns about one that lasts. It resumes at the last event delivered or checkpoint reported by the server, so
-// that nothing is left out, and passes over what it has delivered already.
+// that nothing is left out, and passes over what it has delivered already. Close ends it too, with ErrUnavailable.
 func (l *Log) Subscribe(ctx context.Context, after eventstore.Position, filter eventstore.Filter,
 	deliver func(eventstore.Record) error, checkpoint func(eventstore.Position) error) error {
 	f := &following{last: after, filter: filter, deliver: deliver, checkpoint: checkpoint}
+	open, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(l.closing, cancel)()
 	for failures := 0; ; failures++ {
-		err := l.follow(ctx, f)
+		err := l.follow(open, f)
 		var fatal consumerError
 		if errors.As(err, &fatal) {
 			return fatal.error
@@ -43,11 +46,14 @@ func (l *Log) Subscribe(ctx context.Context, after eventstore.Position, filter e
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if open.Err() != nil || errors.Is(err, errClosed) {
+			return fmt.Errorf("following the log: %w", errClosed)
+		}
 		if f.progress {
 			failures, f.progress = 0, false
 		}
 		l.config.Logger.Warn("the subscription was interrupted", "error", err, "position", uint64(f.last))
-		pause(ctx, failures)
+		pause(open, failures)
 	}
 }
 

@@ -36,7 +36,7 @@ type SubscriberConfig struct {
 // Subscriber is a Watermill subscriber whose topics are consumers of the feed, such as projections. A message is a batch
 // of the log in its order, found with eventstore.BatchFrom in the message's context; the payload only sums it up. There is
 // one message at a time per topic: the next one follows the Ack, and after a Nack the same one comes again, with the
-// same UUID. Nothing is ever skipped.
+// same UUID. Nothing is ever skipped. A batch may have no events: then nothing matched, and the checkpoint may move on.
 type Subscriber struct {
 	config SubscriberConfig
 	closed context.Context

@@ -17,6 +17,9 @@ import (
 // errRetired tells that a call did not start because its client had lost the connection.
 var errRetired = errors.New("the connection was lost")
 
+// errClosed tells that there will be no connection any more.
+var errClosed = fmt.Errorf("%w: the client is closed", eventstore.ErrUnavailable)
+
 // supervisor always has one connected client, or is connecting one.
 type supervisor struct {
 	settings esdb.Configuration
@@ -39,7 +42,7 @@ func supervise(ctx context.Context, settings esdb.Configuration, logger *slog.Lo
 	return s
 }
 
-// run connects, waits until the client is lost, and connects again.
+// run connects, waits until the client is lost, and connects again; after a pause if it did not last.
 func (s *supervisor) run(ctx context.Context) {
 	defer close(s.stopped)
 	for failures := 0; ctx.Err() == nil; {
@@ -53,20 +56,29 @@ func (s *supervisor) run(ctx context.Context) {
 			failures++
 			continue
 		}
-		failures = 0
+		connected := time.Now()
 		s.logger.Info("connected to the event log")
-		s.set(c, nil)
-		select {
-		case <-c.retired:
-			s.logger.Warn("the connection to the event log was lost")
-		case <-ctx.Done():
+		s.serve(ctx, c)
+		if failures = 0; time.Since(connected) < time.Second {
+			failures = 1
+			pause(ctx, failures)
 		}
-		s.set(nil, errRetired)
-		s.draining.Go(func() {
-			c.calls.Wait()
-			_ = c.Close() // never fails
-		})
 	}
+}
+
+// serve offers a client until it is lost, and has it closed once it is drained.
+func (s *supervisor) serve(ctx context.Context, c *client) {
+	s.set(c, nil)
+	select {
+	case <-c.retired:
+		s.logger.Warn("the connection to the event log was lost")
+	case <-ctx.Done():
+	}
+	s.set(nil, errRetired)
+	s.draining.Go(func() {
+		c.calls.Wait()
+		_ = c.Close() // never fails
+	})
 }
 
 func (s *supervisor) set(c *client, failure error) {
@@ -89,7 +101,7 @@ func (s *supervisor) acquire(ctx context.Context) (*client, error) {
 		}
 		s.mu.Unlock()
 		if closed {
-			return nil, fmt.Errorf("%w: the client is closed", eventstore.ErrUnavailable)
+			return nil, errClosed
 		}
 		select {
 		case <-changed:
