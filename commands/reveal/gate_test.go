@@ -1,0 +1,187 @@
+package reveal_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kdesk/client-secrets/commands/commandstest"
+	gate "github.com/kdesk/client-secrets/commands/reveal"
+	"github.com/kdesk/client-secrets/domain"
+	"github.com/kdesk/client-secrets/domain/reveal"
+	"github.com/kdesk/client-secrets/domain/workspace"
+	"github.com/kdesk/client-secrets/platform/postgres/postgrestest"
+)
+
+func TestMain(m *testing.M) { postgrestest.Main(m) }
+
+func ask(s *commandstest.Scene) gate.Ask {
+	return gate.Ask{Secret: s.Secret, Field: "api_key", Ticket: commandstest.Ticket, Reason: "the client called"}
+}
+
+func refused(t *testing.T, err error, kind domain.Kind, code string) {
+	t.Helper()
+	var e *domain.Error
+	require.ErrorAs(t, err, &e)
+	assert.Equal(t, code, e.Code)
+	assert.Equal(t, kind, e.Kind)
+}
+
+func TestRevealIsRecordedBeforeItAnswers(t *testing.T) {
+	s := commandstest.NewScene(t)
+	revealed, err := s.Gate.Reveal(t.Context(), s.By(commandstest.Assignee), ask(s))
+	require.NoError(t, err)
+	assert.Equal(t, commandstest.Value, string(revealed.Value))
+	assert.Equal(t, 1, revealed.ValueVersion)
+	assert.Equal(t, 30*time.Second, revealed.RemaskAfter)
+
+	events := s.Reveals(t)
+	require.Len(t, events, 1)
+	fact := events[0].Event.(reveal.FieldRevealed)
+	assert.Equal(t, "the client called", fact.Reason.Text)
+	assert.Equal(t, commandstest.Assignee, fact.Member)
+	assert.Equal(t, events[0].ID, revealed.Receipt.EventID)
+	assert.Equal(t, events[0].Revision, revealed.Receipt.Revision)
+	assert.Equal(t, "rule", revealed.Receipt.Decision.Via)
+	assert.Equal(t, commandstest.Ticket, revealed.Receipt.Decision.Ticket)
+	assert.NotEmpty(t, revealed.Receipt.Decision.Evidence)
+}
+
+func TestRevocationBeforeRefuses(t *testing.T) {
+	s := commandstest.NewScene(t)
+	s.Assign(t, commandstest.Other)
+	_, err := s.Gate.Reveal(t.Context(), s.By(commandstest.Assignee), ask(s))
+	refused(t, err, domain.NotFound, "not_found")
+	assert.Zero(t, s.Vault.Opened())
+
+	events := s.Reveals(t)
+	require.Len(t, events, 1)
+	denied := events[0].Event.(reveal.Denied)
+	assert.Equal(t, "no_grant", denied.Code)
+	assert.Equal(t, commandstest.Assignee, denied.Member)
+}
+
+func TestRevocationThatOvertakesWithholds(t *testing.T) {
+	s := commandstest.NewScene(t)
+	s.Log.BeforeAppend(domain.Stream(domain.RevealsKind, s.Workspace), func() { s.Assign(t, commandstest.Other) })
+	_, err := s.Gate.Reveal(t.Context(), s.By(commandstest.Assignee), ask(s))
+	refused(t, err, domain.NotFound, "not_found")
+	assert.Zero(t, s.Vault.Opened(), "nothing may be decrypted that was revoked before its own position")
+
+	events := s.Reveals(t)
+	require.Len(t, events, 2)
+	withheld := events[1].Event.(reveal.Withheld)
+	assert.Equal(t, events[0].ID, withheld.Of)
+	assert.Equal(t, "no_grant", withheld.Code)
+}
+
+func TestLogDownRefusesAndDecryptsNothing(t *testing.T) {
+	s := commandstest.NewScene(t)
+	s.Server.Stop(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_, err := s.Gate.Reveal(ctx, s.By(commandstest.Assignee), ask(s))
+	refused(t, err, domain.Unavailable, "log_unavailable")
+	assert.Zero(t, s.Vault.Opened())
+
+	s.Server.Restart(t)
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		revealed, err := s.Gate.Reveal(t.Context(), s.By(commandstest.Assignee), ask(s))
+		assert.NoError(c, err)
+		assert.Equal(c, commandstest.Value, string(revealed.Value))
+	}, 30*time.Second, 50*time.Millisecond, "it resumes by itself")
+}
+
+func TestRepeatedRequestIsRecordedAnew(t *testing.T) {
+	s := commandstest.NewScene(t)
+	first, err := s.Gate.Reveal(t.Context(), s.By(commandstest.Assignee), ask(s))
+	require.NoError(t, err)
+	again := ask(s)
+	again.RetryOf = first.Receipt.EventID
+	second, err := s.Gate.Reveal(t.Context(), s.By(commandstest.Assignee), again)
+	require.NoError(t, err)
+	assert.NotEqual(t, first.Receipt.EventID, second.Receipt.EventID)
+
+	events := s.Reveals(t)
+	require.Len(t, events, 2)
+	assert.Equal(t, first.Receipt.EventID, events[1].Event.(reveal.FieldRevealed).RetryOf)
+}
+
+func TestRefusals(t *testing.T) {
+	s := commandstest.NewScene(t)
+	by := func(member string, change func(*gate.Ask)) error {
+		a := ask(s)
+		change(&a)
+		_, err := s.Gate.Reveal(t.Context(), s.By(member), a)
+		return err
+	}
+	as := func(*gate.Ask) {}
+	t.Run("somebody without access does not learn that the secret is there", func(t *testing.T) {
+		hidden := by(commandstest.Other, as)
+		absent := by(commandstest.Other, func(a *gate.Ask) { a.Secret = uuid.New() })
+		assert.Equal(t, hidden, absent)
+		refused(t, hidden, domain.NotFound, "not_found")
+	})
+	t.Run("a field without a value", func(t *testing.T) {
+		refused(t, by(commandstest.Assignee, func(a *gate.Ask) { a.Field = "note" }), domain.Conflict, "value_not_set")
+	})
+	t.Run("a field that the template does not have", func(t *testing.T) {
+		refused(t, by(commandstest.Assignee, func(a *gate.Ask) { a.Field = "nothing" }), domain.NotFound, "not_found")
+	})
+	t.Run("an older value is for those who manage", func(t *testing.T) {
+		_, err := s.Secrets.SetValue(t.Context(), s.By(commandstest.Owner), s.Secret, "api_key", "the next one")
+		require.NoError(t, err)
+		refused(t, by(commandstest.Assignee, func(a *gate.Ask) { a.ValueVersion = 1 }), domain.Forbidden, "older_version")
+		old, err := s.Gate.Reveal(t.Context(), s.By(commandstest.Owner), gate.Ask{Secret: s.Secret, Field: "api_key", ValueVersion: 1})
+		require.NoError(t, err)
+		assert.Equal(t, commandstest.Value, string(old.Value))
+		assert.Contains(t, old.Receipt.Flags, reveal.FlagOlderVersion)
+	})
+	t.Run("a reason that is required", func(t *testing.T) {
+		s.Settings(t, func(c *workspace.SettingsChanged) { c.Reason = new(workspace.ReasonRequired) })
+		refused(t, by(commandstest.Assignee, func(a *gate.Ask) { a.Reason = "" }), domain.Required, "reason_required")
+	})
+	t.Run("a limit per hour, in force at once", func(t *testing.T) {
+		s.Settings(t, func(c *workspace.SettingsChanged) { c.RevealLimitPerHour = new(1) })
+		require.NoError(t, by(commandstest.Assignee, as))
+		refused(t, by(commandstest.Assignee, as), domain.TooMany, "reveal_limit")
+	})
+	t.Run("the module switched off", func(t *testing.T) {
+		s.Settings(t, func(c *workspace.SettingsChanged) { c.Enabled = new(false) })
+		refused(t, by(commandstest.Assignee, as), domain.Forbidden, "module_off")
+	})
+}
+
+func TestLimitHoldsForReveals(t *testing.T) {
+	s := commandstest.NewScene(t)
+	s.Settings(t, func(c *workspace.SettingsChanged) { c.RevealLimitPerHour = new(3) })
+	outcomes := make(chan error, 12)
+	for range cap(outcomes) {
+		go func() {
+			_, err := s.Gate.Reveal(context.Background(), s.By(commandstest.Assignee), ask(s))
+			outcomes <- err
+		}()
+	}
+	var answered int
+	for range cap(outcomes) {
+		if err := <-outcomes; err == nil {
+			answered++
+		} else {
+			refused(t, err, domain.TooMany, "reveal_limit")
+		}
+	}
+	assert.Equal(t, 3, answered, "reveals asked for at once are counted one after the other")
+}
+
+func TestRefusalsBeyondTheBoundAreCounted(t *testing.T) {
+	s := commandstest.NewScene(t)
+	for range 70 {
+		_, err := s.Gate.Reveal(t.Context(), s.By(commandstest.Other), ask(s))
+		refused(t, err, domain.NotFound, "not_found")
+	}
+	assert.Len(t, s.Reveals(t), 60)
+}
