@@ -4,14 +4,12 @@ package postgres
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -85,6 +83,9 @@ func (c *cluster) start(ctx context.Context) (*child, error) {
 		return nil, err
 	}
 	if err := c.create(ctx); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(c.path("data/pg_hba.conf"), []byte(hba), 0o600); err != nil {
 		return nil, err
 	}
 	if err := c.adoptPidFile(); err != nil {
@@ -194,79 +195,4 @@ func (c *cluster) run(ctx context.Context, input, name string, args ...string) e
 		return fmt.Errorf("running %s: %w", name, err)
 	}
 	return nil
-}
-
-// create makes the cluster, unless there is one. It is made in data.new and renamed when complete, so a crash before
-// that leaves nothing but a folder that the next start throws away.
-func (c *cluster) create(ctx context.Context) (err error) {
-	_, exists := os.Stat(c.path("data/PG_VERSION"))
-	if c.password, err = c.keepPassword(exists == nil); err != nil || exists == nil {
-		return err
-	}
-	fresh := c.path("data.new")
-	if err := errors.Join(os.RemoveAll(fresh), os.Mkdir(fresh, 0o700)); err != nil {
-		return err
-	}
-	if c.account.drop {
-		if err := os.Chown(fresh, c.account.uid, c.account.gid); err != nil {
-			return err
-		}
-	}
-	ctype := "C.UTF-8"
-	if runtime.GOOS == "darwin" {
-		ctype = "en_US.UTF-8"
-	}
-	args := []string{"-D", filepath.Join(c.base, "data.new"), "-U", "postgres", "-A", "reject", "-E", "UTF8",
-		"--locale=C", "--lc-ctype=" + ctype, "--data-checksums"}
-	if !c.cfg.Durable {
-		args = append(args, "--no-sync")
-	}
-	if err := c.run(ctx, "", "initdb", args...); err != nil {
-		return err
-	}
-	err = c.run(ctx, "CREATE ROLE "+role+" LOGIN CREATEDB PASSWORD '"+c.password+"'\nCREATE DATABASE "+role+" OWNER "+role+"\n",
-		"postgres", "--single", "-D", filepath.Join(c.base, "data.new"), "-c", "exit_on_error=on",
-		"-c", "password_encryption=scram-sha-256", "-c", "log_min_error_statement=panic", "postgres")
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(fresh, "pg_hba.conf"), []byte(hba), 0o600); err != nil {
-		return err
-	}
-	if err := os.Rename(fresh, c.path("data")); err != nil {
-		return err
-	}
-	return syncFolder(c.dir)
-}
-
-// hba lets in the one role, by password. The superuser has no password and cannot log in.
-const hba = "local all " + role + " scram-sha-256\nhost all " + role + " 127.0.0.1/32 scram-sha-256\n"
-
-// keepPassword reads the password, or makes one before the cluster that will know it.
-func (c *cluster) keepPassword(clusterExists bool) (string, error) {
-	password, err := readLine(c.path("password"))
-	if err == nil && password != "" {
-		return password, nil
-	}
-	if clusterExists {
-		return "", fmt.Errorf("the password file of an existing cluster is missing: %w", errors.Join(err, fs.ErrNotExist))
-	}
-	password = rand.Text()
-	if err := os.WriteFile(c.path("password"), []byte(password+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("keeping the password: %w", err)
-	}
-	return password, nil
-}
-
-func syncFolder(dir string) error {
-	folder, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
-}
-
-func readLine(path string) (string, error) {
-	data, err := os.ReadFile(path)
-	return strings.TrimSpace(string(data)), err
 }

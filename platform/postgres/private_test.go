@@ -26,6 +26,7 @@ import (
 const childFolder = "POSTGRES_TEST_CHILD_FOLDER"
 
 func TestMain(m *testing.M) {
+	syscall.Umask(0o022) // another user runs what some tests write
 	dir := os.Getenv(childFolder)
 	if dir == "" {
 		os.Exit(m.Run())
