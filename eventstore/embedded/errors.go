@@ -75,5 +75,8 @@ func toStatus(err error, setTrailer func(metadata.MD)) error {
 	if _, ok := status.FromError(err); ok {
 		return err
 	}
-	return status.Error(codes.Unavailable, err.Error())
+	if errors.Is(err, storage.ErrClosed) || errors.Is(err, storage.ErrStopped) {
+		return status.Error(codes.Unavailable, err.Error())
+	}
+	return status.Error(codes.Internal, err.Error())
 }

@@ -2,12 +2,10 @@ package embedded
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -19,20 +17,12 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/keepalive"
-	"google.golang.org/grpc/status"
 
 	"github.com/kdesk/client-secrets/eventstore/embedded/internal/storage"
 )
 
 const (
 	defaultCacheBytes = 256 << 20
-	maxMessageBytes   = 16 << 20
-	maxStreams        = 100 // concurrent calls on one connection, as the servers allow
-	windowBytes       = 4 << 20
-	bufferBytes       = 256 << 10
 	stopWait          = 5 * time.Second
 )
 
@@ -42,7 +32,7 @@ type Config struct {
 	Dir string
 	// Listen is host:port; port 0 takes a free one. Empty: 127.0.0.1:0.
 	Listen string
-	// Insecure serves without TLS and without authentication, for tests and on loopback only.
+	// Insecure serves without TLS and without authentication. Open refuses it on anything but loopback.
 	Insecure bool
 	// Username and Password of the one user. Empty: admin, and a generated password that is kept in Dir,
 	// readable by its owner only. Unused when Insecure.
@@ -102,6 +92,9 @@ func (cfg Config) withDefaults() (Config, error) {
 	if cfg.Listen == "" {
 		cfg.Listen = "127.0.0.1:0"
 	}
+	if cfg.Insecure && !isLoopback(cfg.Listen) {
+		return cfg, fmt.Errorf("an insecure event store listens on loopback only, not on %s", cfg.Listen)
+	}
 	if cfg.CacheBytes <= 0 {
 		cfg.CacheBytes = defaultCacheBytes
 	}
@@ -156,28 +149,6 @@ func (s *Server) serve(listener net.Listener, logger *slog.Logger) {
 	}
 }
 
-// transportOptions are those of production servers where clients can tell, and larger windows and buffers.
-func transportOptions() []grpc.ServerOption {
-	return []grpc.ServerOption{
-		grpc.ForceServerCodecV2(newFrameCodec()),
-		grpc.MaxRecvMsgSize(maxMessageBytes),
-		grpc.MaxSendMsgSize(maxMessageBytes + 1<<20),
-		grpc.MaxConcurrentStreams(maxStreams),
-		grpc.StaticStreamWindowSize(windowBytes),
-		grpc.StaticConnWindowSize(4 * windowBytes),
-		grpc.ReadBufferSize(bufferBytes),
-		grpc.WriteBufferSize(bufferBytes),
-		grpc.WaitForHandlers(true),
-		// Clients ping every 10 s; the default policy would end their connections.
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 10 * time.Second, Timeout: 10 * time.Second}),
-		grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error {
-			return status.Error(codes.Unimplemented, "the embedded event store offers streams only: "+
-				"no persistent subscriptions, projections, users or operations")
-		}),
-	}
-}
-
 // bootstrap gives a new log its first stream: clients read $users to see whether a server is ready.
 func bootstrap(ctx context.Context, store *storage.Store) error {
 	_, err := store.Append(ctx, "$users", storage.ExpectNoStream, []storage.Event{{ID: usersEventID,
@@ -191,57 +162,6 @@ func bootstrap(ctx context.Context, store *storage.Store) error {
 
 // usersEventID is fixed, which makes bootstrap an idempotent append.
 var usersEventID = uuid.MustParse("6f7a4f0e-5d0b-5c39-9b3e-2a7c1d1b7f10")
-
-// secrets are the files of a server that is not insecure.
-type secrets struct {
-	user, password string
-	cert           tls.Certificate
-	caFile         string
-}
-
-func loadSecrets(cfg Config) (*secrets, error) {
-	s := &secrets{user: cfg.Username, password: cfg.Password}
-	if s.user == "" {
-		s.user = defaultUser
-	}
-	var err error
-	if s.password == "" {
-		if s.password, err = loadPassword(filepath.Join(cfg.Dir, "password")); err != nil {
-			return nil, err
-		}
-	}
-	s.cert, s.caFile, err = loadTLS(filepath.Join(cfg.Dir, "tls"))
-	return s, err
-}
-
-func (s *secrets) options() []grpc.ServerOption {
-	auth := newAuthenticator(s.user, s.password)
-	return []grpc.ServerOption{
-		grpc.Creds(credentials.NewTLS(&tls.Config{Certificates: []tls.Certificate{s.cert}, MinVersion: tls.VersionTLS12})),
-		grpc.UnaryInterceptor(auth.unary), grpc.StreamInterceptor(auth.stream),
-	}
-}
-
-func connectionString(addr string, secure *secrets) string {
-	u := url.URL{Scheme: "esdb", Host: dialable(addr), RawQuery: "tls=false"}
-	if secure != nil {
-		u.User = url.UserPassword(secure.user, secure.password)
-		u.RawQuery = url.Values{"tls": {"true"}, "tlsCaFile": {secure.caFile}}.Encode()
-	}
-	return u.String()
-}
-
-// dialable turns "every address" and IPv6 loopback, which the client's parser does not take, into a name.
-func dialable(addr string) string {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return addr
-	}
-	if ip := net.ParseIP(host); ip != nil && (ip.IsUnspecified() || ip.To4() == nil) {
-		host = "localhost"
-	}
-	return net.JoinHostPort(host, port)
-}
 
 // ConnectionString is what the official clients take. Unless the server is insecure it holds the password:
 // do not log it.

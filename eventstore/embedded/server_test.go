@@ -74,3 +74,12 @@ func TestInvalidRequestsAreRefused(t *testing.T) {
 		require.Error(t, err)
 	}
 }
+
+func TestAnInsecureServerIsForLoopbackOnly(t *testing.T) {
+	for _, listen := range []string{":0", "0.0.0.0:0", "192.0.2.1:0", "[::]:0"} {
+		cfg := testConfig(t.TempDir())
+		cfg.Listen = listen
+		_, err := Open(t.Context(), cfg)
+		require.ErrorContains(t, err, "loopback only", listen)
+	}
+}

@@ -8,6 +8,9 @@ import (
 // ErrClosed is returned by everything after Close.
 var ErrClosed = errors.New("the event store is closed")
 
+// ErrStopped is returned by everything after a failed commit.
+var ErrStopped = errors.New("the event log stopped")
+
 // Expected is the condition on a stream under which a write is accepted: a revision from 0 on, or one of the
 // constants.
 type Expected int64

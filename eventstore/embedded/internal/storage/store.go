@@ -116,7 +116,7 @@ func (s *Store) Err() error {
 
 func (s *Store) fail(err error) {
 	s.failure.Do(func() {
-		s.err = fmt.Errorf("the event log stopped: %w", err)
+		s.err = fmt.Errorf("%w: %w", ErrStopped, err)
 		s.logger.Error("the event log stopped", "error", err)
 		close(s.failed)
 	})

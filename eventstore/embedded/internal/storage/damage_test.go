@@ -1,0 +1,112 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+)
+
+func openOn(fs vfs.FS) (*Store, error) {
+	return Open(Options{Dir: "db", CacheBytes: 1 << 20, Logger: slog.New(slog.DiscardHandler), FS: fs})
+}
+
+// contents lists the log, having checked that it and the index of streams agree.
+func contents(t *testing.T, s *Store) []string {
+	t.Helper()
+	v, err := s.View()
+	require.NoError(t, err)
+	defer v.Close()
+	var out []string
+	next := map[string]int64{}
+	_, err = v.ScanAll(0, false, func(position uint64, r Record) bool {
+		stream := string(r.Stream())
+		require.Equal(t, next[stream], r.Revision())
+		next[stream]++
+		out = append(out, fmt.Sprint(position, stream, r.Revision(), r.ID()))
+		return true
+	})
+	require.NoError(t, err)
+	for name, count := range next {
+		stream, err := v.Stream(name)
+		require.NoError(t, err)
+		require.Equal(t, count-1, stream.Head)
+		found := int64(0)
+		_, err = v.ScanStream(stream, 0, false, func(uint64, Record) bool { found++; return true })
+		require.NoError(t, err)
+		require.Equal(t, count, found)
+	}
+	return out
+}
+
+// walOf finds the one write-ahead log that holds records.
+func walOf(t *testing.T, fs vfs.FS) (string, []byte) {
+	t.Helper()
+	names, err := fs.List("db")
+	require.NoError(t, err)
+	var path string
+	var data []byte
+	for _, name := range names {
+		if !strings.HasSuffix(name, ".log") {
+			continue
+		}
+		f, err := fs.Open(fs.PathJoin("db", name))
+		require.NoError(t, err)
+		b, err := io.ReadAll(f)
+		require.NoError(t, err)
+		require.NoError(t, f.Close())
+		if len(b) > len(data) {
+			path, data = fs.PathJoin("db", name), b
+		}
+	}
+	require.NotEmpty(t, data)
+	return path, data
+}
+
+// A log whose tail is missing or damaged either refuses to open or holds a prefix, complete in itself and
+// still writable. Never does it hold anything else.
+func TestADamagedTailLeavesAPrefix(t *testing.T) {
+	original := vfs.NewCrashableMem()
+	s, err := openOn(original)
+	require.NoError(t, err)
+	for i := range 12 {
+		_, err := s.Append(context.Background(), fmt.Sprint("s-", i%3), ExpectAny,
+			[]Event{{ID: uuid.New(), Type: "t", Data: make([]byte, 20)}, {ID: uuid.New(), Type: "t"}})
+		require.NoError(t, err)
+	}
+	crashed := original.CrashClone(vfs.CrashCloneCfg{})
+	want := contents(t, s)
+	require.NoError(t, s.Close())
+	_, wal := walOf(t, crashed)
+	for at := 0; at < len(wal); at += 7 {
+		flipped := append([]byte(nil), wal...)
+		flipped[at] ^= 0x41
+		for name, damaged := range map[string][]byte{"truncated": wal[:at], "flipped": flipped} {
+			fs := crashed.CrashClone(vfs.CrashCloneCfg{})
+			path, _ := walOf(t, fs)
+			f, err := fs.Create(path, "test")
+			require.NoError(t, err)
+			_, err = f.Write(damaged)
+			require.NoError(t, err)
+			require.NoError(t, f.Close())
+			s, err := openOn(fs)
+			if err != nil {
+				require.Equal(t, "flipped", name, "a missing tail is normal: %v", err)
+				continue
+			}
+			got := contents(t, s)
+			require.LessOrEqual(t, len(got), len(want))
+			require.Equal(t, want[:len(got)], append([]string{}, got...), "%s at %d", name, at)
+			_, err = s.Append(context.Background(), "s-0", ExpectAny, []Event{{ID: uuid.New(), Type: "t"}})
+			require.NoError(t, err)
+			require.Len(t, contents(t, s), len(got)+1)
+			require.NoError(t, s.Close())
+		}
+	}
+}
