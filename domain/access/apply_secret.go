@@ -193,7 +193,7 @@ func (s *space) addRule(sec *record, e events.RuleAdded, by mark) {
 		Kind:  ruleKind(max(0, slices.Index(ruleKinds[:], e.Kind))),
 		Value: s.names.put(e.Value),
 		Open:  e.While != events.Always && e.While != "",
-		mark:  by,
+		Mark:  by,
 	}
 	sec.Rules = append(sec.Rules, added)
 	s.indexRule(sec, added)

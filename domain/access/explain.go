@@ -91,13 +91,13 @@ func (s *space) describe(sec *record, u *subject, w *way, e *evidence) Way {
 		e.cite(streamName(domain.MemberKind, u.member.Stream), u.member.Changed[manage].Fact)
 	case w.grant != nil:
 		d.Kind, d.Target = string(grantNames[w.grant.Kind]), s.targetOf(w.grant)
-		e.cite(own, w.grant.Fact)
+		e.cite(own, w.grant.Mark.Fact)
 	case w.rule != nil:
 		d.Kind, d.Rule = string(ruleKinds[w.rule.Kind]), w.rule.ID.String()
-		e.cite(own, w.rule.Fact)
+		e.cite(own, w.rule.Mark.Fact)
 	}
 	if w.link != nil {
-		e.cite(own, w.link.Fact)
+		e.cite(own, w.link.Mark.Fact)
 	}
 	if w.ticket != nil {
 		d.Ticket = w.ticket.ID
@@ -116,7 +116,7 @@ func (s *space) describe(sec *record, u *subject, w *way, e *evidence) Way {
 // citeTie names the fact that tied the member to a group or contact; if nothing had to, another.
 func citeTie(stream string, otherwise fact, t *tie, e *evidence) {
 	if t != nil {
-		otherwise = t.Fact
+		otherwise = t.Mark.Fact
 	}
 	e.cite(stream, otherwise)
 }
@@ -195,21 +195,21 @@ func (v *verdict) selfGranted(id string) bool {
 	case w.via == ViaPermission && m.Changed != nil:
 		marks = append(marks, m.Changed[manage])
 	case w.grant != nil:
-		marks = append(marks, w.grant.mark)
+		marks = append(marks, w.grant.Mark)
 		if w.grant.Kind == toDivision {
 			marks = append(marks, m.Synced)
 		}
 	case w.rule != nil:
-		marks = append(marks, w.rule.mark)
+		marks = append(marks, w.rule.Mark)
 	}
 	if w.link != nil {
-		marks = append(marks, w.link.mark)
+		marks = append(marks, w.link.Mark)
 	}
 	if w.ticket != nil {
 		marks = append(marks, w.ticket.Synced)
 	}
 	if w.tie != nil {
-		marks = append(marks, w.tie.mark)
+		marks = append(marks, w.tie.Mark)
 	}
 	for _, k := range marks {
 		if k.By == by {

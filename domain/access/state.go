@@ -58,8 +58,8 @@ type member struct {
 
 // tie names a thing and what tied it.
 type tie struct {
-	To slot
-	mark
+	To   slot
+	Mark mark
 }
 
 type group struct {
@@ -148,7 +148,7 @@ var grantNames = [...]secret.AssignmentKind{toMember: secret.ToMember, toGroup: 
 type grant struct {
 	Kind   grantKind
 	Target uint32
-	mark
+	Mark   mark
 }
 
 // ruleKind is the place of a rule's kind in ruleKinds; 0 is a kind that is not known here and lets nobody in.
@@ -175,7 +175,7 @@ type rule struct {
 	Kind  ruleKind
 	Value name
 	Open  bool // only while the ticket it matches through is open
-	mark
+	Mark  mark
 }
 
 type field struct {
