@@ -1,0 +1,37 @@
+# KDesk Client Secrets. `make help` lists what there is.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+.PHONY: help run test race lint generate verify bench postgres
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: postgres ## build and start the product with its embedded defaults and a demo workspace; Ctrl-C stops it
+	@go build -o bin/client-secrets ./cmd/client-secrets
+	@exec ./bin/client-secrets serve --dev
+
+test: postgres ## run all tests
+	go vet ./...
+	go vet -tags cloud ./vault/...
+	go test ./...
+
+race: postgres ## run all tests with the race detector
+	go test -race ./...
+
+lint: ## check style and common mistakes
+	go run $(GOLANGCI) run ./...
+
+generate: ## write the OpenAPI document and the event catalogue into docs
+	go run ./cmd/client-secrets openapi > docs/openapi.json
+	go run ./cmd/client-secrets events > docs/events.md
+
+verify: lint race ## everything that a change must pass
+	git diff --exit-code -- docs/openapi.json docs/events.md
+
+bench: postgres ## measure reveals, the ticket panel and a rebuild, each beside its limit
+	go run ./cmd/bench
+
+postgres:
+	@./scripts/ensure-postgres
