@@ -59,8 +59,8 @@ func needsOf(events []domain.Recorded) needs {
 		if !ok {
 			continue
 		}
-		if e.Revision == 0 {
-			started[subject] = struct{}{}
+		if e.Revision == 0 && domain.StreamKind(e.Stream) != domain.WorkspaceKind && domain.StreamKind(e.Stream) != domain.MemberKind {
+			started[subject] = struct{}{} // of members, the opening of the workspace may have told something before
 		}
 		if _, ok := started[subject]; !ok || incarnation != 1 {
 			n.subjects[subject] = struct{}{}

@@ -7,7 +7,7 @@ SELECT DISTINCT secret, member, via, kind, target, rule, ticket, contact FROM (
 	SELECT s.subject AS secret, m.subject AS member, CASE m.role WHEN 'owner' THEN 'owner' ELSE 'permission' END AS via,
 		'' AS kind, '' AS target, '' AS rule, '' AS ticket, '' AS contact
 	FROM f s, f m
-	WHERE s.subject LIKE 'secret/%' AND s.role = 'exists' AND m.value = '' AND m.role IN ('owner', 'secrets.manage')
+	WHERE s.subject LIKE 'secret/%' AND s.value = '' AND s.role = 'exists' AND m.value = '' AND m.role IN ('owner', 'secrets.manage')
 UNION ALL
 	SELECT s.subject, s.value, 'assignment', 'member', s.value, '', '', ''
 	FROM f s WHERE s.role = 'assigned' AND s.value LIKE 'member/%'
@@ -21,7 +21,7 @@ UNION ALL
 	WHERE s.role = 'assigned' AND s.value LIKE 'division/%'
 UNION ALL
 	SELECT s.subject, m.subject, 'assignment', 'everyone', s.value, '', '', ''
-	FROM f s, f m WHERE s.role = 'assigned' AND s.value = 'everyone/all' AND m.role = 'active'
+	FROM f s, f m WHERE s.role = 'assigned' AND s.value = 'everyone/all' AND m.value = '' AND m.role IN ('active', 'issued')
 UNION ALL
 	SELECT r.subject, t.value, 'rule', r.role, '', r.rule, l.value, ''
 	FROM f r
@@ -43,7 +43,7 @@ UNION ALL
 	FROM f r
 	JOIN f c ON c.subject = r.subject AND c.role = 'related_contact'
 	JOIN f o ON o.subject = c.value AND o.role = 'owner'
-	WHERE r.role = 'contact_owner'
+	WHERE r.role = 'contact_owner' AND NOT r.while_open -- matches through no ticket, hence never while one is open
 UNION ALL
 	SELECT r.subject, a.value, 'rule', r.role, '', r.rule, t.subject, c.value
 	FROM f r

@@ -12,3 +12,4 @@ CREATE TABLE fact (
 	PRIMARY KEY (workspace, subject, role, value, rule, from_position)
 ) WITH (fillfactor = 90);
 CREATE INDEX fact_value ON fact (workspace, value, role, subject) WHERE value <> '';
+CREATE INDEX fact_flag ON fact (workspace, role, subject) WHERE value = '';

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-
 	"github.com/kdesk/client-secrets/domain"
 	"github.com/kdesk/client-secrets/domain/secret"
 	"github.com/kdesk/client-secrets/domain/template"
@@ -200,4 +199,3 @@ func with[T comparable](list []T, v T) []T {
 func without[T comparable](list []T, v T) []T {
 	return slices.DeleteFunc(list, func(x T) bool { return x == v })
 }
-
