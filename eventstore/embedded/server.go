@@ -68,7 +68,7 @@ func Open(ctx context.Context, cfg Config) (*Server, error) {
 	store, err := storage.Open(storage.Options{Dir: filepath.Join(cfg.Dir, "log"), CacheBytes: cfg.CacheBytes,
 		Logger: cfg.Logger, FS: cfg.fs, Now: cfg.now})
 	if err != nil {
-		return nil, err
+		return nil, nameInUse(err)
 	}
 	s, err := serve(ctx, cfg, store)
 	if err != nil {
