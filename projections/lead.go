@@ -79,13 +79,19 @@ func (t *term) consume(ctx context.Context, subscriber message.Subscriber) error
 	if err != nil {
 		return fmt.Errorf("making the router: %w", err)
 	}
-	router.AddConsumerHandler(t.model.name, t.model.name, subscriber,
+	router.AddConsumerHandler(t.model.name, t.model.name, borrowed{subscriber},
 		func(msg *message.Message) error { return t.handle(ctx, msg) })
 	if err := router.Run(ctx); err != nil {
 		return fmt.Errorf("running the router: %w", err)
 	}
 	return nil
 }
+
+// borrowed keeps a router from closing the subscriber, which all read models and terms share.
+type borrowed struct{ message.Subscriber }
+
+// Close leaves the subscriber to its owner: the subscription ends with its context.
+func (borrowed) Close() error { return nil }
 
 // handle applies one batch and returns only when it is committed or the term is over: a failing event is tried again,
 // never skipped.

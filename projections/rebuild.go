@@ -240,6 +240,7 @@ func (b *rebuild) switchOver(ctx context.Context) error {
 		return err
 	})
 	if err == nil && b.model.term.Load() == nil {
+		b.model.fresh.failed("")
 		b.model.fresh.applied(b.done.Position)
 	}
 	return err

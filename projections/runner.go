@@ -186,6 +186,7 @@ func (r *Runner) prepare(ctx context.Context, m *model) error {
 		err := r.prepareOnce(ctx, m)
 		if err == nil {
 			m.prepared.Store(true)
+			m.fresh.failed("")
 			return nil
 		}
 		if ctx.Err() != nil || errors.Is(err, eventstore.ErrForeignLog) {
@@ -215,7 +216,6 @@ func (r *Runner) prepareOnce(ctx context.Context, m *model) error {
 	}
 	if exists && row.Hash == m.hash && row.Version == m.Version() {
 		m.fresh.applied(row.Position)
-		m.fresh.failed(row.Error)
 		return eventstore.Guard(ctx, r.cfg.Log, row.Position, row.LastID)
 	}
 	select {
