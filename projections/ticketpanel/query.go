@@ -26,7 +26,7 @@ const (
 const (
 	MaxItems      = 200  // that a panel shows
 	maxCandidates = 2000 // that are offered to visible
-	cachedRecords = 4096
+	cachedRecords = 8192 // some 3 kB each
 )
 
 // Item is a record in a panel and why it is there. Record is shared: it must not be changed.
