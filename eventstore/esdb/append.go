@@ -49,8 +49,8 @@ func (l *Log) attempt(ctx context.Context, stream string, expected esdb.Expected
 	}
 	done := make(chan outcome, 1)
 	go func() {
-		defer c.calls.Done()
 		var o outcome
+		defer func() { c.ended(o.err) }()
 		o.err = c.start(ctx, func(ctx context.Context) (err error) {
 			o.result, err = c.AppendToStream(ctx, stream, esdb.AppendToStreamOptions{ExpectedRevision: expected}, data...)
 			return err

@@ -2,6 +2,7 @@ package esdb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -67,6 +68,15 @@ func (c *client) hook(logger *slog.Logger) esdb.LoggingFunc {
 			logger.Debug("event log client: " + fmt.Sprintf(format, args...))
 		}
 	}
+}
+
+// ended looks at how a call ended, in case the log hook has missed that the connection is lost.
+func (c *client) ended(err error) {
+	var failure *esdb.Error
+	if errors.As(err, &failure) && (failure.Code() == esdb.ErrorUnavailable || failure.Code() == esdb.ErrorCodeConnectionClosed) {
+		c.retire()
+	}
+	c.calls.Done()
 }
 
 // retire lets no further call start.

@@ -68,8 +68,8 @@ func Open(ctx context.Context, config Config) (*Log, error) {
 	}, nil
 }
 
-// Close ends subscriptions, waits for other calls to end by their own deadlines and ends the connections. Later calls
-// fail with ErrUnavailable.
+// Close ends subscriptions, waits for other calls, up to 15 s, and ends the connections. Later calls fail with
+// ErrUnavailable.
 func (l *Log) Close() {
 	l.close()
 	l.appends.close()

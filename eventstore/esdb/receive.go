@@ -83,7 +83,7 @@ func (l *Log) receive(ctx context.Context, start open, idle *idle, chunks chan<-
 		send(chunk{err: err})
 		return
 	}
-	defer c.calls.Done()
+	defer func() { c.ended(err) }()
 	var stream *esdb.ReadStream
 	err = c.start(ctx, func(ctx context.Context) (err error) {
 		stream, err = start(ctx, c)

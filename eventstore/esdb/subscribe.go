@@ -58,7 +58,7 @@ func (l *Log) Subscribe(ctx context.Context, after eventstore.Position, filter e
 }
 
 // follow subscribes once, until the subscription drops.
-func (l *Log) follow(ctx context.Context, f *following) error {
+func (l *Log) follow(ctx context.Context, f *following) (err error) {
 	if f.last == eventstore.End { // make it a position: a second try from the end would leave out what came in between
 		head, err := l.Head(ctx)
 		if err != nil {
@@ -70,7 +70,7 @@ func (l *Log) follow(ctx context.Context, f *following) error {
 	if err != nil {
 		return err
 	}
-	defer c.calls.Done()
+	defer func() { c.ended(err) }()
 	var subscription *esdb.Subscription
 	err = c.start(ctx, func(ctx context.Context) (err error) {
 		subscription, err = c.SubscribeToAll(ctx, f.options())

@@ -20,6 +20,9 @@ var errRetired = errors.New("the connection was lost")
 // errClosed tells that there will be no connection any more.
 var errClosed = fmt.Errorf("%w: the client is closed", eventstore.ErrUnavailable)
 
+// drainLimit bounds how long the calls of a lost client may take to notice.
+const drainLimit = 15 * time.Second
+
 // supervisor always has one connected client, or is connecting one.
 type supervisor struct {
 	settings esdb.Configuration
@@ -76,8 +79,16 @@ func (s *supervisor) serve(ctx context.Context, c *client) {
 	}
 	s.set(nil, errRetired)
 	s.draining.Go(func() {
-		c.calls.Wait()
-		_ = c.Close() // never fails
+		drained := make(chan struct{})
+		go func() {
+			c.calls.Wait()
+			close(drained)
+		}()
+		select {
+		case <-drained:
+		case <-time.After(drainLimit):
+		}
+		_ = c.Close() // never fails; calls that still hang in the client panic, which guarded catches
 	})
 }
 
@@ -89,7 +100,7 @@ func (s *supervisor) set(c *client, failure error) {
 	s.changed = make(chan struct{})
 }
 
-// acquire returns a connected client, waiting for one as long as ctx allows. The caller calls its calls.Done in the end.
+// acquire returns a connected client, waiting for one as long as ctx allows. The caller calls its ended in the end.
 func (s *supervisor) acquire(ctx context.Context) (*client, error) {
 	for {
 		s.mu.Lock()
@@ -111,7 +122,7 @@ func (s *supervisor) acquire(ctx context.Context) (*client, error) {
 	}
 }
 
-// close stops connecting. It waits for calls that are under way, which end by their own deadlines.
+// close stops connecting. It waits for calls that are under way, up to drainLimit.
 func (s *supervisor) close() {
 	s.mu.Lock()
 	s.closed = true
