@@ -184,6 +184,8 @@ func TestNextLingersToFillABatch(t *testing.T) {
 	log := storetest.Open(t)
 	feed := run(t, log, 0)
 	r := feed.Reader(eventstore.Start, eventstore.Filter{})
+	write(t, log, "secret-1", 0, 1)
+	next(t, r, 1, 1) // from here on it follows the window: pages of the log are not waited for
 	go func() {
 		for n := range 30 {
 			write(t, log, "secret-1", n, n+1)
