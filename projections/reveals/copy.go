@@ -18,14 +18,17 @@ func (s *source) Err() error { return nil }
 
 func (s *source) Values() ([]any, error) {
 	r := &s.rows[s.next-1]
-	s.values = [18]any{r.workspace, r.position, r.at, r.eventID, string(r.kind), r.secret, r.field, r.valueVersion, r.member,
+	s.values = [18]any{id(r.workspace), r.position, r.at, id(r.eventID), string(r.kind), id(r.secret), r.field, r.valueVersion, r.member,
 		r.actorKind, r.ticket, r.reason, r.code, r.decision, r.flags, orNull(r.retryOf), orNull(r.of), orNull(r.withheldBy)}
 	return s.values[:], nil
 }
 
-func orNull(id uuid.UUID) any {
-	if id == uuid.Nil {
+// id is a UUID in the form that pgx writes without asking it for its text.
+type id = [16]byte
+
+func orNull(v uuid.UUID) any {
+	if v == uuid.Nil {
 		return nil
 	}
-	return id
+	return id(v)
 }

@@ -89,8 +89,7 @@ func (b *batch) markWithheld(ctx context.Context, tx pgx.Tx) error {
 	for _, r := range b.marks {
 		queue.Queue(`UPDATE reveal SET withheld_by = $1 WHERE (workspace, position, at) IN (
 			SELECT workspace, position, at FROM reveal WHERE workspace = $2 AND position < $3
-			AND at BETWEEN $4::timestamptz - interval '1 day' AND $4::timestamptz + interval '1 day' AND event_id = $5
-			ORDER BY position DESC LIMIT 1)`, r.eventID, r.workspace, r.position, r.at, r.of)
+			AND event_id = $4 ORDER BY position DESC LIMIT 1)`, r.eventID, r.workspace, r.position, r.of)
 	}
 	if err := tx.SendBatch(ctx, queue).Close(); err != nil {
 		return fmt.Errorf("marking withheld reveals: %w", err)

@@ -13,7 +13,7 @@ CREATE TABLE reveal (
 	ticket        text        NOT NULL COLLATE "C", -- empty if none
 	reason        text        NOT NULL,
 	code          text        NOT NULL COLLATE "C", -- of a refusal
-	decision      json        NOT NULL,
+	decision      text        NOT NULL,             -- JSON of our own making: checking it again would cost a third of a rebuild
 	flags         text[],
 	retry_of      uuid,
 	of            uuid,                             -- the reveal that was withheld
