@@ -61,8 +61,8 @@ func (r *Reader) CaughtUp() bool {
 }
 
 // Next returns what follows in the log: at most max events (500 if max is not positive). It blocks until something was
-// recorded, and then, unless it is catching up, at most linger longer to fill the batch. While the log is away it waits. It fails when ctx ends or an
-// event cannot be decoded; the next call then starts at the same place.
+// recorded, and then, unless it is catching up, at most linger longer to fill the batch. While the log is away it waits.
+// It fails when ctx ends or an event cannot be decoded; the next call then starts at the same place.
 func (r *Reader) Next(ctx context.Context, max int, linger time.Duration) (Batch, error) {
 	if max <= 0 {
 		max = 500
