@@ -86,7 +86,7 @@ func (cfg Config) withDefaults() (Config, error) {
 		return cfg, fmt.Errorf("resolving the data directory: %w", err)
 	}
 	cfg.Dir = dir
-	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+	if err := createDir(cfg.Dir); err != nil {
 		return cfg, fmt.Errorf("creating the data directory: %w", err)
 	}
 	if cfg.Listen == "" {
@@ -102,6 +102,21 @@ func (cfg Config) withDefaults() (Config, error) {
 		cfg.Logger = slog.Default()
 	}
 	return cfg, nil
+}
+
+// createDir makes a directory that a power loss does not take away again.
+func createDir(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	parent, err := os.Open(filepath.Dir(dir))
+	if err != nil {
+		return err
+	}
+	return errors.Join(parent.Sync(), parent.Close())
 }
 
 // serve starts the network side over an open log; holding the log's lock, it may write the other files.

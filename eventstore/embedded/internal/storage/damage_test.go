@@ -69,8 +69,8 @@ func walOf(t *testing.T, fs vfs.FS) (string, []byte) {
 	return path, data
 }
 
-// A log whose tail is missing or damaged either refuses to open or holds a prefix, complete in itself and
-// still writable. Never does it hold anything else.
+// A log whose last 32 KiB are missing or damaged holds a prefix, complete in itself and still writable: that
+// is what a torn write looks like, and nothing tells them apart. Never does it hold anything else.
 func TestADamagedTailLeavesAPrefix(t *testing.T) {
 	original := vfs.NewCrashableMem()
 	s, err := openOn(original)
@@ -96,10 +96,7 @@ func TestADamagedTailLeavesAPrefix(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, f.Close())
 			s, err := openOn(fs)
-			if err != nil {
-				require.Equal(t, "flipped", name, "a missing tail is normal: %v", err)
-				continue
-			}
+			require.NoError(t, err, "%s at %d", name, at)
 			got := contents(t, s)
 			require.LessOrEqual(t, len(got), len(want))
 			require.Equal(t, want[:len(got)], append([]string{}, got...), "%s at %d", name, at)
@@ -108,5 +105,32 @@ func TestADamagedTailLeavesAPrefix(t *testing.T) {
 			require.Len(t, contents(t, s), len(got)+1)
 			require.NoError(t, s.Close())
 		}
+	}
+}
+
+// Damage that is not at the tail, but before blocks known to have been synced, is told from a torn write: the
+// log refuses to open rather than to forget what was acknowledged.
+func TestDamageBeforeSyncedBlocksIsNotTakenForATornTail(t *testing.T) {
+	original := vfs.NewCrashableMem()
+	s, err := openOn(original)
+	require.NoError(t, err)
+	for range 40 {
+		_, err := s.Append(context.Background(), "s", ExpectAny, []Event{{ID: uuid.New(), Type: "t", Data: make([]byte, 4096)}})
+		require.NoError(t, err)
+	}
+	crashed := original.CrashClone(vfs.CrashCloneCfg{})
+	require.NoError(t, s.Close())
+	path, wal := walOf(t, crashed)
+	for _, at := range []int{100, 5_000, 40_000, 70_000} {
+		damaged := append([]byte(nil), wal...)
+		damaged[at] ^= 0x41
+		fs := crashed.CrashClone(vfs.CrashCloneCfg{})
+		f, err := fs.Create(path, "test")
+		require.NoError(t, err)
+		_, err = f.Write(damaged)
+		require.NoError(t, err)
+		require.NoError(t, f.Close())
+		_, err = openOn(fs)
+		require.Error(t, err, "damage at %d of %d", at, len(wal))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"runtime"
 	"sync"
 	"time"
@@ -52,7 +53,7 @@ func Open(o Options) (*Store, error) {
 	s := &Store{logger: o.Logger, jobs: make(chan *job, queueLength), closing: make(chan struct{}),
 		written: make(chan struct{}), failed: make(chan struct{})}
 	s.cache = pebble.NewCache(o.CacheBytes)
-	db, err := pebble.Open(o.Dir, s.pebbleOptions(o))
+	db, err := s.openDB(o)
 	if err != nil {
 		s.cache.Unref()
 		return nil, fmt.Errorf("opening the event log in %s: %w", o.Dir, err)
@@ -67,6 +68,29 @@ func Open(o Options) (*Store, error) {
 	s.views.publish(newView(db, w.head))
 	go s.write(w)
 	return s, nil
+}
+
+// openDB opens a new database twice. The first write-ahead log of its life is begun before pebble has moved to
+// the newest format, the one in which damage amid synced blocks is told from a torn tail.
+func (s *Store) openDB(o Options) (*pebble.DB, error) {
+	fs := o.FS
+	if fs == nil {
+		fs = vfs.Default
+	}
+	found, err := pebble.Peek(o.Dir, fs)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	if err != nil || !found.Exists {
+		db, err := pebble.Open(o.Dir, s.pebbleOptions(o))
+		if err != nil {
+			return nil, err
+		}
+		if err := db.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return pebble.Open(o.Dir, s.pebbleOptions(o))
 }
 
 func (s *Store) pebbleOptions(o Options) *pebble.Options {
