@@ -24,7 +24,7 @@ const ClientID = "client-secrets-console"
 
 const (
 	host         = "127.0.0.1"
-	closeTimeout = 3 * time.Second
+	closeTimeout = time.Second
 	maxHeader    = 1 << 16 // bytes
 )
 
@@ -35,7 +35,7 @@ type Person struct {
 	Email   string
 }
 
-// Config says who can sign in, and where the provider keeps what outlives a restart.
+// Config says who can sign in, and where the provider keeps what outlives a restart. One process uses a folder at a time.
 type Config struct {
 	Dir      string       // keeps the signing key and the port; made with 0700 when missing. Required
 	Audience string       // the aud of access tokens. Required
@@ -127,7 +127,7 @@ func (p *Provider) Token(ctx context.Context, subject string, validity time.Dura
 	return p.mint.accessToken(newSession(person, defaultScopes), validity)
 }
 
-// Close stops serving. What is being answered gets a few seconds, then it is cut off. Closing twice changes nothing.
+// Close stops serving. What is being answered gets a second, then it is cut off. Closing twice changes nothing.
 func (p *Provider) Close() error {
 	p.closing.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)

@@ -241,3 +241,17 @@ func TestDiscoveryPublishesWhatIsImplemented(t *testing.T) {
 	require.Len(t, set.Keys, 1)
 	require.True(t, set.Keys[0].IsPublic(), "the private key must not be published")
 }
+
+func TestCloseDoesNotWaitForSlowClients(t *testing.T) {
+	p := start(t, t.TempDir())
+	slow, err := net.Dial("tcp", p.Issuer()[len("http://"):])
+	require.NoError(t, err)
+	defer slow.Close()
+	_, err = slow.Write([]byte("POST /oauth/token HTTP/1.1\r\nHost: "))
+	require.NoError(t, err)
+	began := time.Now()
+	require.NoError(t, p.Close())
+	require.Less(t, time.Since(began), 4*time.Second)
+	_, err = net.Dial("tcp", p.Issuer()[len("http://"):])
+	require.Error(t, err)
+}

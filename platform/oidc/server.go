@@ -2,10 +2,7 @@ package oidc
 
 import (
 	"context"
-	"net"
 	"net/http"
-	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -15,8 +12,7 @@ import (
 
 const (
 	accessTokenValidity = 8 * time.Hour // a working day: there are no refresh tokens
-	callbackPath        = "/auth/callback"
-	challengeLength     = 43 // of a SHA-256 in base64url (RFC 7636, section 4.2)
+	challengeLength     = 43            // of a SHA-256 in base64url (RFC 7636, section 4.2)
 )
 
 var endpoints = op.Endpoints{
@@ -82,20 +78,6 @@ func (s *server) VerifyAuthRequest(_ context.Context, r *op.Request[oidc.AuthReq
 		return nil, oidc.ErrInvalidRequestRedirectURI().WithDescription("the redirect_uri is not registered")
 	}
 	return &op.ClientRequest[oidc.AuthRequest]{Request: r, Client: client{}}, nil
-}
-
-// isCallback says whether a URI is the client's callback on loopback, at any port. Comparing what was parsed with the
-// text leaves no room for user names, queries, fragments and escapes, as a pattern with a star for the port would.
-func isCallback(uri string) bool {
-	u, err := url.Parse(uri)
-	if err != nil {
-		return false
-	}
-	port, err := strconv.ParseUint(u.Port(), 10, 16)
-	if err != nil || port == 0 || (u.Hostname() != "127.0.0.1" && u.Hostname() != "localhost") {
-		return false
-	}
-	return uri == "http://"+net.JoinHostPort(u.Hostname(), strconv.FormatUint(port, 10))+callbackPath
 }
 
 // Authorize remembers a request and sends the browser to the login page, with a cookie that binds the two together.
