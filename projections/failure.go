@@ -1,10 +1,14 @@
 package projections
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"runtime/debug"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/kdesk/client-secrets/domain"
@@ -14,6 +18,28 @@ import (
 type applyError struct {
 	events []domain.Recorded
 	err    error
+	stack  []byte // of a panic
+}
+
+// apply calls the projector. What it refuses, or panics on, is an applyError.
+func (m *model) apply(ctx context.Context, tx pgx.Tx, events []domain.Recorded) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &applyError{events, errors.New("the projector panicked: " + panicText(p)), debug.Stack()}
+		}
+	}()
+	if err := m.Apply(ctx, tx, events); err != nil {
+		return &applyError{events, err, nil}
+	}
+	return nil
+}
+
+// panicText tells what the runtime says, and only the type of anything else: that may hold an event's content.
+func panicText(p any) string {
+	if e, ok := p.(runtime.Error); ok {
+		return e.Error()
+	}
+	return fmt.Sprintf("a %T", p)
 }
 
 // Error names the event, and nothing of what is in it.

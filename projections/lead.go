@@ -149,8 +149,8 @@ func (t *term) take(ctx context.Context, b batch) error {
 // commit applies events and moves the checkpoint in one transaction. A crash before its end leaves both as they were.
 func (t *term) commit(ctx context.Context, b batch) error {
 	err := pgx.BeginTxFunc(ctx, t.runner.cfg.Pool, applying(t.model.name), func(tx pgx.Tx) error {
-		if err := t.model.Apply(ctx, tx, b.events); err != nil {
-			return &applyError{b.events, err}
+		if err := t.model.apply(ctx, tx, b.events); err != nil {
+			return err
 		}
 		return t.lease.advance(ctx, tx, t.stored, b.to)
 	})
@@ -238,6 +238,9 @@ func (t *term) report(ctx context.Context, err error) {
 	var refused *applyError
 	if errors.As(err, &refused) && len(refused.events) == 1 {
 		attrs = append(attrs, eventAttrs(refused.events[0])...)
+		if refused.stack != nil {
+			attrs = append(attrs, "stack", string(refused.stack))
+		}
 	}
 	t.runner.log.Error("a projection stopped", attrs...)
 	t.model.fresh.failed(text)

@@ -26,7 +26,9 @@ type Projector interface {
 	Kinds() []string
 	// Apply folds a batch, in log order, into the tables in tx, with unqualified names. Applying events again changes
 	// nothing. The runner moves the checkpoint in the same transaction. Batches have up to 500 events live and many
-	// thousands in a rebuild, so Apply works per batch: one read of what the batch touches, one write of the outcome.
+	// thousands in a rebuild, so Apply works per batch: one read of what the batch touches, one write of the outcome. It
+	// keeps nothing between calls and does not change the events, which others read too. What its errors say ends up in
+	// logs: no content of events.
 	Apply(ctx context.Context, tx pgx.Tx, events []domain.Recorded) error
 }
 

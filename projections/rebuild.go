@@ -30,22 +30,28 @@ type Progress func(done, head eventstore.Position, events int)
 // Rebuild fills the tables of a read model anew from the log, beside those in use, and then switches. Queries and the
 // leader, here or elsewhere, go on meanwhile; the leader then finds itself fenced and continues from the new checkpoint.
 // Of two rebuilds at once the second waits and then does its own. A failure or a crash leaves the live tables as they are.
+// It needs the feed to run, but not Run. progress may be nil.
 func (r *Runner) Rebuild(ctx context.Context, name string, progress Progress) error {
 	m, ok := r.models[name]
 	if !ok {
 		return fmt.Errorf("there is no projection %q", name)
 	}
-	if _, err := loadRow(ctx, r.cfg.Pool, name); err != nil {
-		return err
+	return r.rebuild(ctx, m, progress, false)
+}
+
+func (r *Runner) rebuild(ctx context.Context, m *model, progress Progress, unlessCurrent bool) error {
+	if progress == nil {
+		progress = func(eventstore.Position, eventstore.Position, int) {}
 	}
 	conn, err := r.cfg.Pool.Acquire(ctx)
 	if err != nil {
-		return fmt.Errorf("rebuilding %s: %w", name, err)
+		return fmt.Errorf("rebuilding %s: %w", m.name, err)
 	}
-	b := &rebuild{runner: r, model: m, conn: conn.Hijack(), next: name + "_next", progress: progress}
+	b := &rebuild{runner: r, model: m, conn: conn.Hijack(), next: m.name + "_next", progress: progress,
+		unlessCurrent: unlessCurrent}
 	defer b.close()
 	if err := b.run(ctx); err != nil {
-		return fmt.Errorf("rebuilding %s: %w", name, err)
+		return fmt.Errorf("rebuilding %s: %w", m.name, err)
 	}
 	return nil
 }
@@ -60,6 +66,8 @@ type rebuild struct {
 	progress Progress
 	done     checkpoint
 	events   int
+
+	unlessCurrent bool // do nothing if another instance has meanwhile made the tables what they should be
 }
 
 // rebuildLock is the first half of the advisory lock that only one rebuild of a read model can hold.
@@ -78,6 +86,15 @@ func (b *rebuild) run(ctx context.Context) error {
 	if _, err := b.conn.Exec(ctx, "SELECT pg_advisory_lock($1, hashtext($2))", rebuildLock, b.model.name); err != nil {
 		return fmt.Errorf("waiting for another rebuild: %w", err)
 	}
+	row, err := loadRow(ctx, b.conn, b.model.name)
+	if err != nil {
+		return err
+	}
+	if b.unlessCurrent {
+		if current, err := b.model.current(ctx, b.conn, row); current || err != nil {
+			return err
+		}
+	}
 	if err := b.create(ctx); err != nil {
 		return fmt.Errorf("creating its tables: %w", err)
 	}
@@ -87,7 +104,10 @@ func (b *rebuild) run(ctx context.Context) error {
 	if err := b.switchOver(ctx); err != nil {
 		return fmt.Errorf("switching to the new tables: %w", err)
 	}
-	return b.drop(ctx, b.model.name+"_old")
+	if err := b.drop(ctx, b.model.name+"_old"); err != nil { // the next rebuild drops them
+		b.runner.log.Warn("the tables before a rebuild are left over", "projection", b.model.name, "error", redact(err))
+	}
+	return nil
 }
 
 func (b *rebuild) create(ctx context.Context) error {
@@ -202,16 +222,16 @@ func (b *rebuild) apply(ctx context.Context, tx pgx.Tx, read batch) error {
 	if len(read.events) == 0 {
 		return nil
 	}
-	err := pgx.BeginFunc(ctx, tx, func(part pgx.Tx) error { return b.model.Apply(ctx, part, read.events) })
-	if err == nil {
-		return nil
+	err := pgx.BeginFunc(ctx, tx, func(part pgx.Tx) error { return b.model.apply(ctx, part, read.events) })
+	if err == nil || passing(err) {
+		return err
 	}
 	for _, one := range read.single() {
-		if single := b.model.Apply(ctx, tx, one.events); single != nil {
-			return &applyError{one.events, single}
+		if err := b.model.apply(ctx, tx, one.events); err != nil {
+			return err
 		}
 	}
-	return &applyError{read.events, err}
+	return err
 }
 
 func (b *rebuild) reached(read batch, head eventstore.Position) {

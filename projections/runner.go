@@ -38,7 +38,8 @@ type Config struct {
 	Feed       *eventstore.Feed // rebuilds read through it; the caller runs it
 	Projectors []Projector
 
-	// Holder names this instance in leases. Empty: host name, process id and a random part.
+	// Holder names this instance in leases. Empty: host name, process id and a random part. Where something else makes
+	// sure that there is only one instance, a fixed name lets it lead at once after a crash.
 	Holder string
 	// Lease is how long a leader that went silent keeps its lease. Zero: 6 s. Others take over within a sixth more.
 	Lease time.Duration
@@ -131,16 +132,15 @@ func filterOf(p Projector) eventstore.Filter {
 // current until ctx ends, as leader or standing by. It returns nil when ctx ends, with every goroutine of its own ended
 // and every lease released. It fails if the log is not the one that the checkpoints were made from.
 func (r *Runner) Run(ctx context.Context, subscriber message.Subscriber) error {
-	g, ctx := errgroup.WithContext(ctx)
+	g, running := errgroup.WithContext(ctx)
 	for _, name := range r.names {
-		g.Go(func() error { return r.keep(ctx, r.models[name], subscriber) })
+		g.Go(func() error { return r.keep(running, r.models[name], subscriber) })
 	}
-	g.Go(func() error { return r.watch(ctx) })
-	err := g.Wait()
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return nil
+	g.Go(func() error { return r.watch(running) })
+	if err := g.Wait(); ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil
 }
 
 // keep runs one read model until ctx ends.
@@ -192,12 +192,21 @@ func (r *Runner) prepare(ctx context.Context, m *model) error {
 		if ctx.Err() != nil || errors.Is(err, eventstore.ErrForeignLog) {
 			return err
 		}
-		m.fresh.failed(redact(err))
-		r.log.Error("preparing a projection failed", "projection", m.name, "error", redact(err))
+		r.tellUnprepared(ctx, m, redact(err))
 		if err := wait.sleep(ctx); err != nil {
 			return err
 		}
 	}
+}
+
+// tellUnprepared says loudly that a read model cannot be used. The row is left alone while another release leads.
+func (r *Runner) tellUnprepared(ctx context.Context, m *model, text string) {
+	m.fresh.failed(text)
+	r.log.Error("preparing a projection failed", "projection", m.name, "error", text)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	_, _ = r.cfg.Pool.Exec(ctx, "UPDATE ops.projections SET error = $2, updated_at = now() WHERE name = $1 AND lease_until < now()",
+		m.name, text) // a failure of this would say nothing new
 }
 
 var errNewer = errors.New("a newer release owns its tables")
@@ -210,11 +219,11 @@ func (r *Runner) prepareOnce(ctx context.Context, m *model) error {
 	if row.Version > m.Version() {
 		return errNewer
 	}
-	exists, err := schemaExists(ctx, r.cfg.Pool, m.name)
+	current, err := m.current(ctx, r.cfg.Pool, row)
 	if err != nil {
 		return err
 	}
-	if exists && row.Hash == m.hash && row.Version == m.Version() {
+	if current {
 		m.fresh.applied(row.Position)
 		return eventstore.Guard(ctx, r.cfg.Log, row.Position, row.LastID)
 	}
@@ -225,7 +234,13 @@ func (r *Runner) prepareOnce(ctx context.Context, m *model) error {
 		return ctx.Err()
 	}
 	r.log.Info("rebuilding a projection whose tables have another shape", "projection", m.name)
-	return r.Rebuild(ctx, m.name, func(eventstore.Position, eventstore.Position, int) {})
+	return r.rebuild(ctx, m, nil, true)
+}
+
+// current tells whether the live tables are those that the code wants.
+func (m *model) current(ctx context.Context, db execer, row row) (bool, error) {
+	exists, err := schemaExists(ctx, db, m.name)
+	return exists && row.Hash == m.hash && row.Version == m.Version(), err
 }
 
 // Checkpoint says where the subscription to a read model's topic begins, after that position, and what it reads. It fails

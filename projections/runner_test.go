@@ -8,7 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/kdesk/client-secrets/domain"
 	"github.com/kdesk/client-secrets/domain/group"
@@ -22,6 +24,7 @@ import (
 
 func TestReadModelsFollowTheLog(t *testing.T) {
 	w := newWorld(t)
+	before := goleak.IgnoreCurrent()
 	for n := range 100 { // beyond the feed's window
 		w.member(t, n)
 	}
@@ -43,6 +46,7 @@ func TestReadModelsFollowTheLog(t *testing.T) {
 	require.NoError(t, <-r.done)
 	status = r.leader(t, ledBy(""))
 	require.Equal(t, "directory", status.Name)
+	require.NoError(t, goleak.Find(before))
 }
 
 func TestAnotherInstanceTakesOver(t *testing.T) {
@@ -125,12 +129,22 @@ func TestADatabaseThatLostCommitsIsFilledAgain(t *testing.T) {
 }
 
 func TestAFailingEventStopsItsProjectionAndNoOther(t *testing.T) {
+	t.Run("by an error", func(t *testing.T) {
+		stops(t, func() error { return errors.New("cannot hold this") }, "cannot hold this")
+	})
+	t.Run("by a panic", func(t *testing.T) { stops(t, func() error { panic("Member 2") }, "panicked: a string") })
+	t.Run("by a value that Postgres refuses", func(t *testing.T) {
+		stops(t, func() error { return &pgconn.PgError{Code: "22P02", Message: `invalid input: "Member 2"`} }, "SQLSTATE 22P02")
+	})
+}
+
+func stops(t *testing.T, fail func() error, text string) {
 	w := newWorld(t)
 	var broken atomic.Bool
 	broken.Store(true)
 	config := w.config("a", tally{hook: func(e domain.Recorded) error {
 		if e.Event.(member.Synced).ID == "zd:2" && broken.Load() {
-			return errors.New("cannot hold this")
+			return fail()
 		}
 		return nil
 	}}, directory.Projector{})
@@ -142,6 +156,7 @@ func TestAFailingEventStopsItsProjectionAndNoOther(t *testing.T) {
 	r.wait(t, "directory", last)
 	stopped := r.leader(t, func(s projections.Status) bool { return s.Error != "" })
 	require.Contains(t, stopped.Error, "member.synced.v1")
+	require.Contains(t, stopped.Error, text)
 	require.Contains(t, stopped.Error, domain.DirectoryStream(w.ws, domain.MemberKind, "zd:2"))
 	require.NotContains(t, stopped.Error, "Member 2", "private text")
 	require.Less(t, stopped.Position, bad)
