@@ -1,0 +1,124 @@
+package http
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/kdesk/client-secrets/commands"
+	"github.com/kdesk/client-secrets/commands/contact"
+	"github.com/kdesk/client-secrets/commands/group"
+	"github.com/kdesk/client-secrets/commands/live"
+	"github.com/kdesk/client-secrets/commands/member"
+	"github.com/kdesk/client-secrets/commands/reveal"
+	"github.com/kdesk/client-secrets/commands/secret"
+	"github.com/kdesk/client-secrets/commands/template"
+	"github.com/kdesk/client-secrets/commands/ticket"
+	"github.com/kdesk/client-secrets/commands/workspace"
+	"github.com/kdesk/client-secrets/http/auth"
+	"github.com/kdesk/client-secrets/projections"
+	"github.com/kdesk/client-secrets/projections/directory"
+	"github.com/kdesk/client-secrets/projections/reveals"
+	"github.com/kdesk/client-secrets/projections/secrets"
+	"github.com/kdesk/client-secrets/projections/templates"
+	"github.com/kdesk/client-secrets/projections/ticketpanel"
+)
+
+const (
+	defaultBodyLimit       = 1 << 20
+	defaultShutdownTimeout = 15 * time.Second
+)
+
+// Config is what the server is made of. All fields are required unless they say otherwise.
+type Config struct {
+	// The commands.
+	Workspaces workspace.Commands
+	Members    member.Commands
+	Groups     group.Commands
+	Contacts   contact.Commands
+	Tickets    ticket.Commands
+	Templates  template.Commands
+	Secrets    secret.Commands
+	Gate       *reveal.Gate
+
+	// Index decides what each caller sees. Until it is ready, every request is answered with 503.
+	Index *live.Index
+
+	// The queries. Freshness tells how far their read models are.
+	Directory       *directory.Queries
+	TemplateQueries *templates.Queries
+	SecretQueries   *secrets.Queries
+	Panels          *ticketpanel.Queries
+	Reveals         *reveals.Queries
+	Freshness       projections.Freshness
+
+	// Idempotency remembers the answers of changes that had an Idempotency-Key.
+	Idempotency IdempotencyStore
+
+	// Authenticator finds out who is calling; Hasher hashes identities as the log has them.
+	Authenticator *auth.Authenticator
+	Hasher        commands.Hasher
+
+	// WorkspaceIssuers are the issuers whose people may open workspaces by themselves. None by default.
+	WorkspaceIssuers []string
+
+	// LogID names the event log that positions belong to: the same on every instance, another for another log.
+	LogID string
+
+	// ServerKey keys the hashes of requests and cursors: 32 bytes, the same on every instance.
+	ServerKey []byte
+
+	// Checks are what /readyz looks at beside the index and the issuer, which it always does. None by default.
+	Checks []Check
+
+	// Logger gets failures, with the correlation id of their request. nil is slog's default.
+	Logger *slog.Logger
+
+	// Now tells the time. nil is the system's clock.
+	Now func() time.Time
+
+	// BodyLimit is the most bytes that a request's body may have; 0 is 1 MiB.
+	BodyLimit int
+
+	// ShutdownTimeout bounds how long requests under way may take when the server stops; 0 is 15 s.
+	ShutdownTimeout time.Duration
+}
+
+// Check is one thing that must work for the server to be ready.
+type Check struct {
+	Name  string // as /readyz names it
+	Ready func(ctx context.Context) error
+}
+
+func (c Config) withDefaults() (Config, error) {
+	for name, missing := range map[string]bool{
+		"Workspaces": c.Workspaces.Run == nil, "Members": c.Members.Run == nil, "Groups": c.Groups.Run == nil,
+		"Contacts": c.Contacts.Run == nil, "Tickets": c.Tickets.Run == nil, "Templates": c.Templates.Run == nil,
+		"Secrets": c.Secrets.Run == nil, "Gate": c.Gate == nil, "Index": c.Index == nil, "Directory": c.Directory == nil,
+		"TemplateQueries": c.TemplateQueries == nil, "SecretQueries": c.SecretQueries == nil, "Panels": c.Panels == nil,
+		"Reveals": c.Reveals == nil, "Freshness": c.Freshness == nil, "Idempotency": c.Idempotency == nil,
+		"Authenticator": c.Authenticator == nil, "Hasher": len(c.Hasher.Key) == 0, "LogID": c.LogID == "",
+	} {
+		if missing {
+			return c, fmt.Errorf("http: %s is missing from the configuration", name)
+		}
+	}
+	if len(c.ServerKey) < 32 {
+		return c, errors.New("http: ServerKey has fewer than 32 bytes")
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = func() time.Time { return time.Now().UTC() }
+	}
+	if c.BodyLimit == 0 {
+		c.BodyLimit = defaultBodyLimit
+	}
+	if c.ShutdownTimeout == 0 {
+		c.ShutdownTimeout = defaultShutdownTimeout
+	}
+	return c, nil
+}

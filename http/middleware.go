@@ -1,0 +1,110 @@
+package http
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+)
+
+type correlationKey struct{}
+
+// observe is around everything: it gives each request its correlation id, turns errors and panics into problems, sets the
+// headers that every answer has, and counts.
+func (s *Server) observe(f *fiber.Ctx) error {
+	started := time.Now()
+	correlation := correlationOf(f)
+	f.Locals(correlationKey{}, correlation)
+	if err := s.guarded(f); err != nil {
+		s.fail(f, correlation, err)
+	}
+	setCommonHeaders(f)
+	f.Set(headerRequestID, correlation.String())
+	s.metrics.count(f, started)
+	return nil
+}
+
+// guarded carries out the rest of a request. A panic becomes an error.
+func (s *Server) guarded(f *fiber.Ctx) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic of type %T\n%s", r, debug.Stack())
+		}
+	}()
+	return f.Next()
+}
+
+// correlationOf returns the id that the sender gave the request, if it is a UUID, or a new one.
+func correlationOf(f *fiber.Ctx) uuid.UUID {
+	if given := f.Get(headerRequestID); len(given) == 36 {
+		if id, err := uuid.Parse(given); err == nil {
+			return id
+		}
+	}
+	return uuid.New()
+}
+
+func setCommonHeaders(f *fiber.Ctx) {
+	f.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	if len(f.Response().Header.Peek(fiber.HeaderCacheControl)) == 0 {
+		f.Set(fiber.HeaderCacheControl, "no-store")
+	}
+}
+
+// fail answers with a problem and logs what callers are not told.
+func (s *Server) fail(f *fiber.Ctx, correlation uuid.UUID, err error) {
+	p := problemOf(err)
+	if p.cause != nil {
+		s.Logger.Error("a request failed", "request", correlation, "code", p.Code, "err", p.cause)
+	}
+	f.Response().ResetBody()
+	if err := p.write(f); err != nil {
+		s.Logger.Error("a problem could not be sent", "request", correlation, "err", err)
+	}
+}
+
+// failBefore answers what fiber refuses before any of our code runs, such as a body that is too large.
+func (s *Server) failBefore(f *fiber.Ctx, err error) error {
+	setCommonHeaders(f)
+	return problemOf(err).write(f)
+}
+
+// guard admits requests to the API and has changes carried out once.
+func (s *Server) guard(f *fiber.Ctx) error {
+	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+	defer cancel()
+	f.SetUserContext(ctx)
+	correlation, _ := f.Locals(correlationKey{}).(uuid.UUID)
+	c, err := s.admit(f, correlation)
+	if err != nil {
+		return err
+	}
+	f.Locals(callKey{}, c)
+	if f.Method() == fiber.MethodGet {
+		return f.Next()
+	}
+	if err := checkBody(f); err != nil {
+		return err
+	}
+	return s.once(f, c)
+}
+
+// checkBody refuses a body that is not plain JSON.
+func checkBody(f *fiber.Ctx) error {
+	body := f.Request().Body()
+	if len(body) == 0 {
+		return nil
+	}
+	kind, _, _ := strings.Cut(f.Get(fiber.HeaderContentType), ";")
+	encoding := f.Get(fiber.HeaderContentEncoding)
+	if !strings.EqualFold(strings.TrimSpace(kind), fiber.MIMEApplicationJSON) || encoding != "" && encoding != "identity" {
+		return fiberError(fiber.StatusUnsupportedMediaType)
+	}
+	return checkJSON(body)
+}
+
+func fiberError(status int) error { return fiber.NewError(status) }

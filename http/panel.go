@@ -1,0 +1,135 @@
+package http
+
+import (
+	"context"
+	nethttp "net/http"
+
+	"github.com/google/uuid"
+
+	"github.com/kdesk/client-secrets/domain"
+	"github.com/kdesk/client-secrets/domain/access"
+	"github.com/kdesk/client-secrets/projections/record"
+	"github.com/kdesk/client-secrets/projections/ticketpanel"
+)
+
+// Panel is what a ticket's page shows.
+type Panel struct {
+	Enabled      bool          `json:"enabled"`
+	Items        []PanelItem   `json:"items,omitzero" doc:"Linked to the ticket, or sharing a contact with it"`
+	Linkable     []Secret      `json:"linkable,omitzero" doc:"Not linked yet"`
+	Verification *Verification `json:"verification,omitzero"`
+}
+
+// PanelItem is a record in a panel.
+type PanelItem struct {
+	Secret
+	Why []string `json:"why" nullable:"false" enum:"linked,contact"`
+}
+
+type panelInput struct {
+	Workspace
+	Search
+	Ticket string `path:"ticket" doc:"Ticket id, source:id"`
+}
+
+func (s *Server) panelRoutes() {
+	read(s, route{method: nethttp.MethodGet, path: inWorkspace + "/tickets/{ticket}/panel", id: "get-ticket-panel", tag: "Ticket panel",
+		summary: "The client secrets that matter to a ticket", models: []string{"ticketpanel"}}, s.panel)
+}
+
+func (s *Server) panel(ctx context.Context, c *call, in *panelInput) (Panel, *uint64, error) {
+	ticket, err := foreignID(in.Ticket, "path.ticket")
+	if err == nil {
+		err = in.Search.check()
+	}
+	if err != nil {
+		return Panel{}, nil, err
+	}
+	sight := c.sight()
+	if !sight.enabled {
+		return Panel{}, nil, nil
+	}
+	v := c.verification()
+	p := Panel{Enabled: true, Items: []PanelItem{}, Linkable: []Secret{}, Verification: &v}
+	if sight.nothing() {
+		return p, nil, nil
+	}
+	items, linkable, err := s.candidates(ctx, c, sight, ticket, in.Q)
+	if err != nil {
+		return Panel{}, nil, err
+	}
+	return p, nil, c.fill(ctx, &p, items, linkable)
+}
+
+// sight is what the caller may see in the workspace.
+type sight struct {
+	enabled bool
+	link    bool // may link what he sees
+	all     bool
+	ids     map[uuid.UUID]bool
+	list    []uuid.UUID
+}
+
+func (s sight) nothing() bool { return !s.all && len(s.list) == 0 }
+
+// only limits a query to what may be seen; nil does not limit it.
+func (s sight) only() []uuid.UUID {
+	if s.all {
+		return nil
+	}
+	return orNone(s.list)
+}
+
+func (c *call) sight() (v sight) {
+	now := c.server.Now()
+	c.view(func(x *access.Index) {
+		settings, _ := x.Settings(c.workspace)
+		held, _ := x.Permissions(c.workspace, c.actor, now)
+		v.enabled, v.link = settings.Enabled, held.Has(domain.SecretsLink)
+		v.list, v.all = x.Accessible(c.workspace, c.actor, now)
+	})
+	v.ids = make(map[uuid.UUID]bool, len(v.list))
+	for _, id := range v.list {
+		v.ids[id] = true
+	}
+	return v
+}
+
+// candidates finds the records of a panel. Whoever may not link is offered nothing to link.
+func (s *Server) candidates(ctx context.Context, c *call, v sight, ticket, q string) (items, linkable []ticketpanel.Item, err error) {
+	visible := func(id uuid.UUID) bool { return v.all || v.ids[id] }
+	if !v.link {
+		items, err = s.Panels.Panel(ctx, c.workspace, ticket, visible)
+		return items, nil, err
+	}
+	return s.Panels.PanelWithLinkable(ctx, c.workspace, ticket, visible, ticketpanel.Linkable{Q: q, Visible: visible, Only: v.only()})
+}
+
+// fill makes documents of the records that the caller may see now.
+func (c *call) fill(ctx context.Context, p *Panel, items, linkable []ticketpanel.Item) error {
+	records := make([]*record.Secret, 0, len(items)+len(linkable))
+	why := make(map[uuid.UUID][]string, len(items))
+	for _, i := range items {
+		records, why[i.Record.ID] = append(records, i.Record), i.Why
+	}
+	offered := make(map[uuid.UUID]bool, len(linkable))
+	for _, l := range linkable {
+		offered[l.Record.ID] = true
+		if why[l.Record.ID] == nil {
+			records = append(records, l.Record)
+		}
+	}
+	docs, err := c.documents(ctx, c.judge(records))
+	if err != nil {
+		return err
+	}
+	for _, doc := range docs {
+		if reasons := why[doc.ID]; reasons != nil {
+			p.Items = append(p.Items, PanelItem{doc, reasons})
+		}
+		if offered[doc.ID] {
+			p.Linkable = append(p.Linkable, doc)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,236 @@
+package http
+
+import (
+	"context"
+	"encoding/hex"
+	nethttp "net/http"
+	"net/url"
+	"reflect"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"github.com/kdesk/client-secrets/commands"
+	"github.com/kdesk/client-secrets/projections"
+)
+
+const (
+	workspacesPath = "/v1/workspaces"
+	inWorkspace    = workspacesPath + "/{workspace}"
+)
+
+// route describes one operation.
+type route struct {
+	method  string
+	path    string
+	id      string
+	tag     string
+	summary string
+	needs   string   // permission, in words for the description
+	models  []string // read models that a read answers from
+	errors  []int    // beyond those that every route may answer with
+}
+
+// Workspace is the path parameter of everything in a workspace.
+type Workspace struct {
+	Workspace string `path:"workspace" format:"uuid" doc:"The workspace"`
+}
+
+// Paging asks for a part of a list.
+type Paging struct {
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Most items to return"`
+	Cursor string `query:"cursor" maxLength:"4096" doc:"next_cursor of the page before"`
+}
+
+func (p *Paging) paging() *Paging { return p }
+
+// Search narrows a list to items with a text in them.
+type Search struct {
+	Q string `query:"q" maxLength:"200" doc:"Text to find, whatever the case"`
+}
+
+// check refuses texts that are no Unicode.
+func (s *Search) check() error {
+	if !utf8.ValidString(s.Q) || strings.ContainsRune(s.Q, 0) {
+		return malformed("invalid_parameter", "is not valid here", "query.q")
+	}
+	return nil
+}
+
+// ChangeBody tells where a change left its thing.
+type ChangeBody struct {
+	ID       string `json:"id" doc:"Of what was changed"`
+	Revision uint64 `json:"revision" doc:"It is at; also in ETag"`
+}
+
+// changed is the outcome of a change.
+type changed struct {
+	id       string
+	revision uint64
+	position uint64
+	location string // of what was made; empty if nothing was
+}
+
+func changedTo(id string, r commands.Result) changed {
+	return changed{id: id, revision: r.Revision, position: uint64(r.Position)}
+}
+
+type changeOutput struct {
+	Status   int
+	ETag     string `header:"ETag" doc:"The revision, in quotes"`
+	Position string `header:"X-Log-Position" doc:"Opaque: the change's place in the log"`
+	Location string `header:"Location"`
+	Body     ChangeBody
+}
+
+// change registers a route that changes something.
+func change[I any](s *Server, r route, run func(context.Context, *call, *I) (changed, error)) {
+	op := s.operation(r)
+	op.Parameters = append(op.Parameters, headerParam(headerIdempotency, "Makes a repetition safe: 1 to 200 visible characters"),
+		headerParam("If-Match", `Makes the change conditional: the revision in quotes, or *`))
+	op.DefaultStatus = nethttp.StatusOK
+	if r.method == nethttp.MethodPost && !strings.HasSuffix(r.path, "}/archive") && !strings.HasSuffix(r.path, "}/restore") {
+		op.DefaultStatus = nethttp.StatusCreated
+	}
+	huma.Register(s.api, op, func(ctx context.Context, in *I) (*changeOutput, error) {
+		c := callOf(ctx)
+		done, err := run(ctx, c, in)
+		if err != nil {
+			return nil, s.problem(ctx, err)
+		}
+		c.answer = &answer{ID: done.id, Revision: done.revision, Position: done.position, Location: done.location}
+		return &changeOutput{
+			Status: op.DefaultStatus, ETag: etag(done.revision), Position: s.positions.token(done.position),
+			Location: done.location, Body: ChangeBody{done.id, done.revision},
+		}, nil
+	})
+}
+
+type readOutput[O any] struct {
+	ETag     string `header:"ETag" doc:"The revision, in quotes"`
+	Position string `header:"X-Log-Position" doc:"Opaque: what the answer is current as of"`
+	Body     O
+}
+
+// read registers a route that reads one thing. The revision may be nil.
+func read[I, O any](s *Server, r route, run func(context.Context, *call, *I) (O, *uint64, error)) {
+	op := s.operation(r)
+	op.Parameters = append(op.Parameters, headerParam(headerMinPosition, "Waits, up to 5 s, until the answer is current as of this position"))
+	huma.Register(s.api, op, func(ctx context.Context, in *I) (*readOutput[O], error) {
+		c := callOf(ctx)
+		position, err := c.await(ctx, r.models...)
+		if err != nil {
+			return nil, s.problem(ctx, err)
+		}
+		body, revision, err := run(ctx, c, in)
+		if err != nil {
+			return nil, s.problem(ctx, err)
+		}
+		out := &readOutput[O]{Position: s.positions.token(position), Body: body}
+		if revision != nil {
+			out.ETag = etag(*revision)
+		}
+		return out, nil
+	})
+}
+
+// List is a part of a list.
+type List[T any] struct {
+	Items      []T     `json:"items" nullable:"false"`
+	NextCursor *string `json:"next_cursor" doc:"Where the next page begins; null at the end"`
+}
+
+// list registers a route that reads a part of a list.
+func list[I, T any, P interface {
+	*I
+	paging() *Paging
+}](s *Server, r route, run func(context.Context, *call, *I, projections.Page) (projections.Paged[T], error)) {
+	read(s, r, func(ctx context.Context, c *call, in *I) (List[T], *uint64, error) {
+		if q, ok := any(in).(interface{ check() error }); ok {
+			if err := q.check(); err != nil {
+				return List[T]{}, nil, err
+			}
+		}
+		p := P(in).paging()
+		after, err := s.cursors.parse(c.list, p.Cursor)
+		if err != nil {
+			return List[T]{}, nil, err
+		}
+		page, err := run(ctx, c, in, projections.Page{Limit: p.Limit, After: after})
+		if err != nil {
+			return List[T]{}, nil, err
+		}
+		out := List[T]{Items: page.Items}
+		if out.Items == nil {
+			out.Items = []T{}
+		}
+		if page.Next != "" {
+			next := s.cursors.token(c.list, page.Next)
+			out.NextCursor = &next
+		}
+		return out, nil, nil
+	})
+}
+
+// operation returns what every operation has in common.
+func (s *Server) operation(r route) huma.Operation {
+	description := ""
+	if r.needs != "" {
+		description = "Needs " + r.needs + "."
+	}
+	return huma.Operation{
+		Method: r.method, Path: r.path, OperationID: r.id, Summary: r.summary, Description: description, Tags: []string{r.tag},
+		Security: []map[string][]string{{"bearer": {}}}, Errors: append(commonErrors(r), r.errors...),
+		RejectUnknownQueryParameters: true, MaxBodyBytes: -1,
+	}
+}
+
+func commonErrors(r route) []int {
+	codes := []int{400, 401, 403, 404, 500, 503}
+	if r.method != nethttp.MethodGet {
+		codes = append(codes, 409, 412, 413, 415, 422)
+	}
+	return codes
+}
+
+func headerParam(name, doc string) *huma.Param {
+	return &huma.Param{Name: name, In: "header", Description: doc, Schema: &huma.Schema{Type: huma.TypeString}}
+}
+
+// problem turns an error of a handler into its answer and logs what callers are not told.
+func (s *Server) problem(ctx context.Context, err error) error {
+	p := problemOf(err)
+	if p.cause != nil {
+		s.Logger.ErrorContext(ctx, "a request failed", "request", callOf(ctx).correlation, "code", p.Code, "err", p.cause)
+	}
+	return p
+}
+
+// located returns the place of a thing in the call's workspace.
+func (c *call) located(parts ...string) string {
+	for i, p := range parts {
+		parts[i] = url.PathEscape(p)
+	}
+	return workspacesPath + "/" + c.workspace.String() + "/" + strings.Join(parts, "/")
+}
+
+func revision(n uint64) *uint64 { return &n }
+
+func hexOf(b []byte) string { return hex.EncodeToString(b) }
+
+// schemaName names a type in the OpenAPI description: types of other packages begin with their package's name, since
+// several packages have a Template.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	path := t.PkgPath()
+	own := path[strings.LastIndex(path, "/")+1:]
+	if t.Name() == "" || path == "" || own == "http" || t == reflect.TypeFor[uuid.UUID]() {
+		return name
+	}
+	return strings.ToUpper(own[:1]) + own[1:] + name
+}
