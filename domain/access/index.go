@@ -66,7 +66,11 @@ func (x *Index) Position() uint64 { return x.position }
 //
 // A reveal is decided at its own position before Apply of its own event: Apply counts it towards the reveal limit.
 func (x *Index) Apply(r domain.Recorded) error {
+	_, known := x.spaces[r.Meta.Workspace]
 	if err := x.apply(r); err != nil {
+		if !known {
+			delete(x.spaces, r.Meta.Workspace)
+		}
 		return fmt.Errorf("applying revision %d of %s at %d to the access index: %w", r.Revision, r.Stream, r.Position, err)
 	}
 	x.position, x.started = r.Position, true
