@@ -140,3 +140,14 @@ func syncFolder(path string) error {
 	}
 	return errors.Join(folder.Sync(), folder.Close())
 }
+
+// CreateKeyFile makes a new root key in a file that only its owner reads. It fails if the file is there.
+func CreateKeyFile(path string) error {
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("making a root key: %s is there already and is not replaced", path)
+	}
+	if err := createRootFile(path); err != nil {
+		return fmt.Errorf("making a root key: %w", err)
+	}
+	return nil
+}

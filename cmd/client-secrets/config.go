@@ -30,6 +30,7 @@ type config struct {
 	OIDCIssuer       string   `env:"OIDC_ISSUER" help:"issuer of the access tokens that are accepted"`
 	OIDCAudience     string   `env:"OIDC_AUDIENCE" envDefault:"client-secrets" help:"audience that an access token must name"`
 	OIDCAlgorithms   []string `env:"OIDC_ALGORITHMS" envDefault:"RS256,PS256,ES256,EdDSA" help:"signature algorithms that are accepted"`
+	OIDCAcceptJWT    bool     `env:"OIDC_ACCEPT_JWT" help:"also accept access tokens of type JWT, for issuers that do not send at+jwt"`
 	WorkspaceIssuers []string `env:"WORKSPACE_ISSUERS" help:"issuers whose people may open workspaces by themselves; none by default"`
 
 	DatabaseConnections int           `env:"DATABASE_CONNECTIONS" envDefault:"16" help:"most connections to Postgres at a time"`
@@ -121,4 +122,12 @@ func fields(t reflect.Type) iter.Seq[reflect.StructField] {
 			}
 		}
 	}
+}
+
+// workspaceIssuers are the issuers whose people may open workspaces; in development that is the provider's own.
+func (c config) workspaceIssuers() []string {
+	if c.dev {
+		return []string{c.OIDCIssuer}
+	}
+	return c.WorkspaceIssuers
 }

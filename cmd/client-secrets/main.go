@@ -1,0 +1,73 @@
+// Command client-secrets serves KDesk Client Secrets and carries out what its operators ask for.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := newRoot().ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "client-secrets:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+// newRoot returns the command line.
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "client-secrets",
+		Short:         "Keep clients' secrets as structured, masked records, and record every reveal before it happens",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.PersistentFlags().Bool("dev", false, "use the embedded defaults in DATA_DIR, on loopback only")
+	root.AddCommand(newServe(), newWorkspace(), newProjections(), newKey(), newOpenAPI(), newEvents())
+	return root
+}
+
+// settings reads the configuration of a command and makes its logger.
+func settings(cmd *cobra.Command) (config, *slog.Logger, error) {
+	dev, err := cmd.Flags().GetBool("dev")
+	if err != nil {
+		return config{}, nil, err
+	}
+	c, err := readConfig(dev)
+	if err != nil {
+		return config{}, nil, err
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		return config{}, nil, fmt.Errorf("LOG_LEVEL: must be debug, info, warn or error")
+	}
+	options := &slog.HandlerOptions{Level: level}
+	var handler slog.Handler = slog.NewJSONHandler(cmd.ErrOrStderr(), options)
+	if dev {
+		handler = slog.NewTextHandler(cmd.ErrOrStderr(), options)
+	}
+	return c, slog.New(handler), nil
+}
+
+// quieter returns a logger for commands whose output people read: warnings and worse only.
+func quieter(cmd *cobra.Command) *slog.Logger {
+	return slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
+
+// usage returns a command's help followed by every setting.
+func withSettings(long string) string {
+	var b strings.Builder
+	b.WriteString(long)
+	b.WriteString("\n\nSettings, from the environment:\n\n")
+	describeSettings(&b)
+	return b.String()
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// running is the whole product, started as `serve --dev` starts it.
+type running struct {
+	dir  string // working directory; DATA_DIR is "data" in it
+	demo demoFile
+	stop func()
+}
+
+// start runs the product in a folder until the test ends or stop is called.
+func start(t testing.TB, dir string) *running {
+	t.Helper()
+	data := filepath.Join(dir, "data")
+	t.Setenv("LISTEN", "127.0.0.1:0")
+	t.Setenv("DATA_DIR", data)
+	t.Setenv("EVENTSTORE_CACHE_BYTES", "16777216")
+	c, err := readConfig(true)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	greeting, out := io.Pipe()
+	go func() {
+		ended <- serve(ctx, c, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})), out)
+		out.Close()
+	}()
+	r := &running{dir: dir, stop: func() {
+		cancel()
+		require.NoError(t, <-ended)
+	}}
+	awaitGreeting(t, greeting, ended)
+	r.demo = readDemo(t, data)
+	return r
+}
+
+// awaitGreeting waits until the product says that it runs.
+func awaitGreeting(t testing.TB, greeting *io.PipeReader, ended <-chan error) {
+	t.Helper()
+	said := make(chan bool, 1)
+	go func() {
+		first := make([]byte, 1)
+		_, err := io.ReadFull(greeting, first)
+		said <- err == nil
+		_, _ = io.Copy(io.Discard, greeting)
+	}()
+	select {
+	case ok := <-said:
+		if !ok {
+			require.NoError(t, <-ended)
+			require.Fail(t, "the product ended before it was ready")
+		}
+	case <-time.After(2 * time.Minute):
+		require.Fail(t, "the product is not ready after two minutes")
+	}
+}
+
+func readDemo(t testing.TB, data string) (f demoFile) {
+	t.Helper()
+	encoded, err := os.ReadFile(filepath.Join(data, "demo.json"))
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(encoded, &f))
+	return f
+}
+
+var storyBlock = regexp.MustCompile("(?s)```sh story\n(.*?)```")
+
+// TestREADME runs the README's story as it stands there.
+func TestREADME(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	require.NoError(t, err)
+	found := storyBlock.FindSubmatch(readme)
+	require.NotNil(t, found, "the README has no story")
+	r := start(t, t.TempDir())
+	defer r.stop()
+	runStory(t, r.dir, string(found[1]))
+}
+
+// runStory runs shell lines in one shell. After each stretch its output must contain what the "#>" lines say.
+func runStory(t *testing.T, dir, story string) {
+	t.Helper()
+	var script strings.Builder
+	script.WriteString("set -eu\n")
+	var expected [][]string
+	for line := range strings.Lines(story) {
+		want, isExpectation := strings.CutPrefix(strings.TrimSpace(line), "#> ")
+		switch {
+		case !isExpectation:
+			script.WriteString(line)
+		case strings.HasSuffix(script.String(), marker):
+			expected[len(expected)-1] = append(expected[len(expected)-1], want)
+		default:
+			script.WriteString(marker)
+			expected = append(expected, []string{want})
+		}
+	}
+	shell := exec.CommandContext(t.Context(), "sh", "-c", script.String())
+	shell.Dir = dir
+	var output bytes.Buffer
+	shell.Stdout, shell.Stderr = &output, &output
+	require.NoError(t, shell.Run(), output.String())
+	stretches := strings.Split(output.String(), "\x1e\n")
+	require.Len(t, stretches, len(expected)+1)
+	for i, wants := range expected {
+		for _, want := range wants {
+			assert.Contains(t, stretches[i], want)
+		}
+	}
+}
+
+// marker ends a stretch of output.
+const marker = `printf '\036\n'` + "\n"
