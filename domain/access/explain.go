@@ -31,7 +31,7 @@ func (v *verdict) explain() domain.Decision {
 		d.Via, d.Kind, d.Target, d.Rule, d.Ticket, d.Contact = w.Via, w.Kind, w.Target, w.Rule, w.Ticket, w.Contact
 	}
 	if v.unlock != nil {
-		e.cite(streamName("verification", v.unlock.Stream), v.unlock.Fact)
+		e.cite("verification", v.unlock.Stream, v.unlock.Fact)
 	}
 	d.Evidence = e.list
 	return d
@@ -39,33 +39,31 @@ func (v *verdict) explain() domain.Decision {
 
 // citeSubject names the settings, who the actor is and what last gave or took the permission that was asked for.
 func (v *verdict) citeSubject(e *evidence) {
-	home := streamName(domain.WorkspaceKind, v.space.id)
-	e.cite(home, v.space.settingsMark.Fact)
+	e.cite(domain.WorkspaceKind, v.space.id, v.space.settingsMark.Fact)
 	if k := v.subject.key; k != nil {
-		e.cite(home, k.Issued)
+		e.cite(domain.WorkspaceKind, v.space.id, k.Issued)
 	}
 	m := v.subject.member
 	if m == nil {
 		return
 	}
-	own := streamName(domain.MemberKind, m.Stream)
-	e.cite(own, m.Synced.Fact)
+	e.cite(domain.MemberKind, m.Stream, m.Synced.Fact)
 	switch {
 	case v.subject.owner:
-		e.cite(own, m.Ownership.Fact)
+		e.cite(domain.MemberKind, m.Stream, m.Ownership.Fact)
 	case v.permission >= 0 && m.Changed != nil:
-		e.cite(own, m.Changed[v.permission].Fact)
+		e.cite(domain.MemberKind, m.Stream, m.Changed[v.permission].Fact)
 	}
 }
 
 // citeSecret names the secret's creation, its state and, as far as a reveal looked at them, its expiration and value.
 func (v *verdict) citeSecret(e *evidence) {
-	own := streamName(domain.SecretKind, v.secret.ID)
-	e.cite(own, v.secret.Created)
-	e.cite(own, v.secret.State)
+	own := v.secret.ID
+	e.cite(domain.SecretKind, own, v.secret.Created)
+	e.cite(domain.SecretKind, own, v.secret.State)
 	if v.field != nil {
-		e.cite(own, v.secret.Expiration)
-		e.cite(own, v.field.Fact)
+		e.cite(domain.SecretKind, own, v.secret.Expiration)
+		e.cite(domain.SecretKind, own, v.field.Fact)
 	}
 }
 
@@ -83,42 +81,33 @@ type Way struct {
 // describe puts a way in into words and names the facts that belong to it alone.
 func (s *space) describe(sec *record, u *subject, w *way, e *evidence) Way {
 	d := Way{Via: w.via}
-	own := streamName(domain.SecretKind, sec.ID)
 	switch {
 	case w.via == ViaOwner:
-		e.cite(streamName(domain.MemberKind, u.member.Stream), u.member.Ownership.Fact)
+		e.cite(domain.MemberKind, u.member.Stream, u.member.Ownership.Fact)
 	case w.via == ViaPermission && u.member != nil && u.member.Changed != nil:
-		e.cite(streamName(domain.MemberKind, u.member.Stream), u.member.Changed[manage].Fact)
+		e.cite(domain.MemberKind, u.member.Stream, u.member.Changed[manage].Fact)
 	case w.grant != nil:
 		d.Kind, d.Target = string(grantNames[w.grant.Kind]), s.targetOf(w.grant)
-		e.cite(own, w.grant.Mark.Fact)
+		e.cite(domain.SecretKind, sec.ID, w.grant.Mark.Fact)
 	case w.rule != nil:
 		d.Kind, d.Rule = string(ruleKinds[w.rule.Kind]), w.rule.ID.String()
-		e.cite(own, w.rule.Mark.Fact)
+		e.cite(domain.SecretKind, sec.ID, w.rule.Mark.Fact)
 	}
 	if w.link != nil {
-		e.cite(own, w.link.Mark.Fact)
+		e.cite(domain.SecretKind, sec.ID, w.link.Mark.Fact)
 	}
 	if w.ticket != nil {
 		d.Ticket = w.ticket.ID
-		e.cite(streamName(domain.TicketKind, w.ticket.Stream), w.ticket.Synced.Fact)
+		e.cite(domain.TicketKind, w.ticket.Stream, w.ticket.Synced.Fact)
 	}
 	if w.contact != nil {
 		d.Contact = w.contact.ID
-		citeTie(streamName(domain.ContactKind, w.contact.Stream), w.contact.Synced.Fact, w.tie, e)
+		e.citeTie(domain.ContactKind, w.contact.Stream, w.contact.Synced.Fact, w.tie)
 	}
 	if w.group != nil {
-		citeTie(streamName(domain.GroupKind, w.group.Stream), 0, w.tie, e)
+		e.citeTie(domain.GroupKind, w.group.Stream, 0, w.tie)
 	}
 	return d
-}
-
-// citeTie names the fact that tied the member to a group or contact; if nothing had to, another.
-func citeTie(stream string, otherwise fact, t *tie, e *evidence) {
-	if t != nil {
-		otherwise = t.Mark.Fact
-	}
-	e.cite(stream, otherwise)
 }
 
 func (s *space) targetOf(g *grant) string {
@@ -134,19 +123,44 @@ func (s *space) targetOf(g *grant) string {
 }
 
 // evidence gathers recorded facts, each once.
-type evidence struct{ list []domain.Evidence }
+type evidence struct {
+	list []domain.Evidence
+	of   [16]source // of what is in list, which is never longer: names are made once
+}
 
-func (e *evidence) cite(stream string, f fact) {
+type source struct {
+	kind string
+	id   uuid.UUID
+}
+
+func (e *evidence) cite(kind string, id uuid.UUID, f fact) {
 	if f == 0 {
 		return
 	}
-	cited := domain.Evidence{Stream: stream, Revision: uint64(f - 1)}
-	for _, have := range e.list {
-		if have == cited {
-			return
+	stream, revision := "", uint64(f-1)
+	for i := range min(len(e.list), len(e.of)) {
+		if e.of[i] == (source{kind, id}) {
+			stream = e.list[i].Stream
+			if e.list[i].Revision == revision {
+				return
+			}
 		}
 	}
-	e.list = append(e.list, cited)
+	if stream == "" {
+		stream = streamName(kind, id)
+	}
+	if n := len(e.list); n < len(e.of) {
+		e.of[n] = source{kind, id}
+	}
+	e.list = append(e.list, domain.Evidence{Stream: stream, Revision: revision})
+}
+
+// citeTie names the fact that tied the member to a group or contact; if nothing had to, another.
+func (e *evidence) citeTie(kind string, id uuid.UUID, otherwise fact, t *tie) {
+	if t != nil {
+		otherwise = t.Mark.Fact
+	}
+	e.cite(kind, id, otherwise)
 }
 
 // streamName is domain.Stream in one allocation.
