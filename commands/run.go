@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/google/uuid"
@@ -27,8 +28,9 @@ var (
 )
 
 const (
-	maxTries    = 5               // after a revision conflict
-	visibleWait = 2 * time.Second // for a change to reach this process's access index
+	maxTries    = 6                    // after revision conflicts
+	firstPause  = 4 * time.Millisecond // on average half of it; each further one up to twice as long
+	visibleWait = 2 * time.Second      // for a change to reach this process's access index
 )
 
 // Request says who asks for a command, where and how.
@@ -58,7 +60,7 @@ type Result struct {
 	ID       uuid.UUID // of the aggregate
 	Revision uint64
 	Position eventstore.Position
-	Changed  bool // false if there was nothing to change
+	Changed  bool // false if there was nothing to change; a repeated command answers as the first time
 }
 
 // Runner is what all commands run on.
@@ -78,10 +80,11 @@ type Aggregate[S any] struct {
 // Run loads an aggregate, decides and appends. A command that was carried out before, by its id, is not carried out
 // again. decide may be called several times.
 func Run[S any](ctx context.Context, r *Runner, req Request, command uuid.UUID, a Aggregate[S], decide func(S) ([]domain.Event, error)) (Result, error) {
-	for range maxTries {
+	for try := range maxTries {
 		result, err := attempt(ctx, r, req, command, a, decide)
 		switch {
 		case errors.Is(err, eventstore.ErrWrongRevision):
+			pause(ctx, try)
 			continue
 		case errors.Is(err, eventstore.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 			return Result{}, errors.Join(ErrLogUnavailable, err)
@@ -92,6 +95,14 @@ func Run[S any](ctx context.Context, r *Runner, req Request, command uuid.UUID, 
 		return result, nil
 	}
 	return Result{}, ErrBusy
+}
+
+// pause lets those that conflict get out of step.
+func pause(ctx context.Context, try int) {
+	select {
+	case <-time.After(rand.N(firstPause << try)):
+	case <-ctx.Done():
+	}
 }
 
 func attempt[S any](ctx context.Context, r *Runner, req Request, command uuid.UUID, a Aggregate[S], decide func(S) ([]domain.Event, error)) (Result, error) {
@@ -168,6 +179,7 @@ func load[S any](ctx context.Context, r *Runner, workspace, command uuid.UUID, a
 		l.exists, l.now.Revision, l.now.Position = true, e.Revision, eventstore.Position(e.Position)
 		if e.Meta.Command == command {
 			done := l.now
+			done.Changed = true
 			l.done = &done
 		}
 	}

@@ -11,10 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/kdesk/client-secrets/commands"
+	contacts "github.com/kdesk/client-secrets/commands/contact"
+	groups "github.com/kdesk/client-secrets/commands/group"
 	"github.com/kdesk/client-secrets/commands/live"
 	members "github.com/kdesk/client-secrets/commands/member"
 	"github.com/kdesk/client-secrets/commands/reveal"
@@ -22,12 +23,6 @@ import (
 	templates "github.com/kdesk/client-secrets/commands/template"
 	tickets "github.com/kdesk/client-secrets/commands/ticket"
 	workspaces "github.com/kdesk/client-secrets/commands/workspace"
-	"github.com/kdesk/client-secrets/domain"
-	"github.com/kdesk/client-secrets/domain/member"
-	"github.com/kdesk/client-secrets/domain/secret"
-	"github.com/kdesk/client-secrets/domain/template"
-	"github.com/kdesk/client-secrets/domain/ticket"
-	"github.com/kdesk/client-secrets/domain/workspace"
 	"github.com/kdesk/client-secrets/eventstore"
 	"github.com/kdesk/client-secrets/eventstore/storetest"
 	"github.com/kdesk/client-secrets/platform/postgres/postgrestest"
@@ -45,9 +40,13 @@ type World struct {
 
 	Workspaces workspaces.Commands
 	Members    members.Commands
+	Groups     groups.Commands
+	Contacts   contacts.Commands
 	Tickets    tickets.Commands
 	Templates  templates.Commands
 	Secrets    secrets.Commands
+
+	vault vault.Config
 }
 
 // Log is the real log with a place to act just before an append.
@@ -105,18 +104,32 @@ func (v *Vault) Opened() int {
 
 // New returns a world that ends with the test.
 func New(t testing.TB) *World {
-	ctx := t.Context()
-	v, err := vault.Open(ctx, vault.Config{
+	return join(t, storetest.Start(t), vault.Config{
 		Pool: postgrestest.Pool(t), KMSURL: "file://" + filepath.ToSlash(filepath.Join(t.TempDir(), "root.key")), CreateKey: true,
 	})
+}
+
+// Again returns another process on the same log and vault, with nothing in memory: what a crash leaves, or a second
+// instance. It has caught up with the log.
+func (w *World) Again(t testing.TB) *World {
+	head, err := w.Log.Head(t.Context())
 	require.NoError(t, err)
-	server := storetest.Start(t)
-	w := &World{Server: server, Log: &Log{Log: server.Log(t)}, Vault: &Vault{Vault: v}, Codec: &eventstore.Codec{Keys: v}}
+	other := join(t, w.Server, w.vault)
+	require.NoError(t, other.Run.Index.Wait(t.Context(), head))
+	return other
+}
+
+func join(t testing.TB, server *storetest.Server, c vault.Config) *World {
+	v, err := vault.Open(t.Context(), c)
+	require.NoError(t, err)
+	w := &World{Server: server, Log: &Log{Log: server.Log(t)}, Vault: &Vault{Vault: v}, Codec: &eventstore.Codec{Keys: v}, vault: c}
 	w.Run = &commands.Runner{Log: w.Log, Codec: w.Codec, Index: live.New(), Now: func() time.Time { return time.Now().UTC() }}
 	w.Gate = reveal.NewGate(w.Run, w.Vault, slog.New(slog.DiscardHandler))
 	hasher := commands.Hasher{Key: make([]byte, 32)}
 	w.Workspaces = workspaces.Commands{Run: w.Run, Hasher: hasher}
 	w.Members = members.Commands{Run: w.Run, Hasher: hasher}
+	w.Groups = groups.Commands{Run: w.Run}
+	w.Contacts = contacts.Commands{Run: w.Run}
 	w.Tickets = tickets.Commands{Run: w.Run}
 	w.Templates = templates.Commands{Run: w.Run}
 	w.Secrets = secrets.Commands{Run: w.Run, Vault: v}
@@ -148,86 +161,4 @@ func (w *World) start(t testing.TB) {
 		cancel()
 		running.Wait()
 	})
-}
-
-// Scene is a workspace with a secret that is linked to a ticket, whose assignee may see it by a rule.
-type Scene struct {
-	*World
-	Workspace uuid.UUID
-	Secret    uuid.UUID
-}
-
-// Names in a Scene.
-const (
-	Owner    = "test:owner"
-	Assignee = "test:assignee"
-	Other    = "test:other"
-	Ticket   = "test:ticket"
-	Value    = "needle-in-the-haystack"
-)
-
-// NewScene returns a scene in a world of its own. The secret has a sensitive field "api_key" that holds Value, and an
-// optional one "note" without a value.
-func NewScene(t testing.TB) *Scene {
-	s := &Scene{World: New(t)}
-	ctx := t.Context()
-	opened, err := s.Workspaces.Open(ctx, commands.Request{Actor: domain.Actor{Kind: domain.Operator}}, "Test", workspaces.Founder{
-		Profile: member.Profile{ID: Owner, Name: "Owner", Active: true},
-	})
-	require.NoError(t, err)
-	s.Workspace = opened.ID
-	s.Settings(t, func(c *workspace.SettingsChanged) { c.Enabled = new(true) })
-	for _, id := range []string{Assignee, Other} {
-		_, err = s.Members.Sync(ctx, s.By(Owner), member.Profile{ID: id, Name: id, Active: true})
-		require.NoError(t, err)
-		_, err = s.Members.SetPermissions(ctx, s.By(Owner), id, []domain.Permission{domain.SecretsView, domain.SecretsReveal})
-		require.NoError(t, err)
-	}
-	s.Assign(t, Assignee)
-	made, err := s.Templates.Create(ctx, s.By(Owner), template.Definition{Name: "Tenant", Fields: []template.Field{
-		{Key: "api_key", Label: domain.NewPrivate("API key"), Type: template.Text, Required: true, Sensitive: true},
-		{Key: "note", Label: domain.NewPrivate("Note"), Type: template.Message},
-	}})
-	require.NoError(t, err)
-	result, err := s.Secrets.Create(ctx, s.By(Owner), secrets.Draft{
-		Template: made.ID, Name: "Tenant", Fields: map[string]string{"api_key": Value}, Tickets: []string{Ticket},
-		Rules: []secret.Rule{{Kind: secret.TicketAssignee}},
-	})
-	require.NoError(t, err)
-	s.Secret = result.ID
-	return s
-}
-
-// By returns a request of a member.
-func (s *Scene) By(id string) commands.Request {
-	return commands.Request{Workspace: s.Workspace, Actor: domain.Actor{Kind: domain.Member, ID: id, Session: "session"}}
-}
-
-// Assign gives the ticket to a member.
-func (s *Scene) Assign(t testing.TB, id string) {
-	_, err := s.Tickets.Sync(context.Background(), s.By(Owner), ticket.Facts{ID: Ticket, Subject: "Help", Status: ticket.Open, Assignees: []string{id}})
-	require.NoError(t, err)
-}
-
-// Settings changes settings.
-func (s *Scene) Settings(t testing.TB, change func(*workspace.SettingsChanged)) {
-	var c workspace.SettingsChanged
-	change(&c)
-	_, err := s.Workspaces.ChangeSettings(context.Background(), s.By(Owner), c)
-	require.NoError(t, err)
-}
-
-// Reveals returns what the log holds of reveals, oldest first.
-func (s *Scene) Reveals(t testing.TB) []domain.Recorded {
-	var records []eventstore.Record
-	for r, err := range s.Log.ReadStream(context.Background(), domain.Stream(domain.RevealsKind, s.Workspace), 0) {
-		if errors.Is(err, eventstore.ErrStreamNotFound) {
-			return nil
-		}
-		require.NoError(t, err)
-		records = append(records, r)
-	}
-	events, err := s.Codec.Decode(context.Background(), records)
-	require.NoError(t, err)
-	return events
 }
