@@ -91,7 +91,10 @@ func TestCandidatesNow(t *testing.T) {
 		{"owners, managers and service accounts that manage", func(h history) {
 			h.Add(domain.Stream(domain.WorkspaceKind, h.Workspace), workspace.Opened{Owner: "d:ann"},
 				workspace.APIKeyIssued{KeyID: key, Permissions: []domain.Permission{domain.SecretsManage}})
+			h.AddTo(domain.MemberKind, "d:ann", member.OwnershipChanged{ID: "d:ann", Owner: true})
 			h.AddTo(domain.MemberKind, "d:bob", member.PermissionsChanged{ID: "d:bob", Granted: []domain.Permission{domain.SecretsManage}})
+			h.AddTo(domain.MemberKind, "d:dan", member.OwnershipChanged{ID: "d:dan", Owner: true}) // nobody knows him
+			h.member("d:dan", 1)
 		}, []string{key.String() + " permission", "ann owner", "bob permission"}},
 		{"not who lost it", func(h history) {
 			h.AddTo(domain.MemberKind, "d:ann", member.OwnershipChanged{ID: "d:ann", Owner: true}, member.OwnershipChanged{ID: "d:ann"})

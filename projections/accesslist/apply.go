@@ -59,8 +59,8 @@ func needsOf(events []domain.Recorded) needs {
 		if !ok {
 			continue
 		}
-		if e.Revision == 0 && domain.StreamKind(e.Stream) != domain.WorkspaceKind && domain.StreamKind(e.Stream) != domain.MemberKind {
-			started[subject] = struct{}{} // of members, the opening of the workspace may have told something before
+		if e.Revision == 0 {
+			started[subject] = struct{}{}
 		}
 		if _, ok := started[subject]; !ok || incarnation != 1 {
 			n.subjects[subject] = struct{}{}
@@ -78,8 +78,6 @@ func subjectOf(e domain.Recorded) (node, int, bool) {
 		return node{e.Meta.Workspace, name(kind, id)}, incarnation, true
 	}
 	switch v := e.Event.(type) {
-	case workspace.Opened:
-		return node{e.Meta.Workspace, name(domain.MemberKind, v.Owner)}, 1, true
 	case workspace.APIKeyIssued:
 		return of(serviceKind, v.KeyID.String(), 1)
 	case workspace.APIKeyRevoked:
@@ -128,8 +126,6 @@ func (f *fold) apply(e domain.Recorded) error {
 	}
 	at := at{f, subject, p}
 	switch v := e.Event.(type) {
-	case workspace.Opened:
-		at.begin(roleOwner, "")
 	case workspace.APIKeyIssued:
 		at.begin(roleIssued, "")
 		at.set(roleManage, slices.Contains(v.Permissions, domain.SecretsManage))
@@ -140,7 +136,7 @@ func (f *fold) apply(e domain.Recorded) error {
 	case member.PermissionsChanged:
 		at.changePermissions(v)
 	case member.OwnershipChanged:
-		at.set(roleOwner, v.Owner)
+		at.set(roleOwner, v.Owner && at.isThere())
 	case group.Synced:
 		at.exists(incarnation)
 		at.change(roleMember, v.Added, v.Removed)
@@ -214,11 +210,16 @@ func (a at) exists(incarnation int) {
 
 func (a at) changePermissions(v member.PermissionsChanged) {
 	switch {
+	case slices.Contains(v.Granted, domain.SecretsManage):
+		a.set(roleManage, a.isThere())
 	case slices.Contains(v.Revoked, domain.SecretsManage):
 		a.end(roleManage, "")
-	case slices.Contains(v.Granted, domain.SecretsManage):
-		a.begin(roleManage, "")
 	}
+}
+
+// isThere tells whether the directory has the subject now: what else is said of one that it has not is void.
+func (a at) isThere() bool {
+	return slices.ContainsFunc(a.fold.of(a.subject), func(v fact) bool { return v.role == roleExists })
 }
 
 func (a at) secret(e domain.Event) {
@@ -230,6 +231,7 @@ func (a at) secret(e domain.Event) {
 	case secret.AccessRevoked:
 		a.end(roleAssigned, name(string(v.Kind), v.Target))
 	case secret.RuleAdded:
+		a.endRule(v.RuleID)
 		a.fold.begin(a.rule(v), a.position)
 	case secret.RuleRemoved:
 		a.endRule(v.RuleID)
@@ -246,7 +248,7 @@ func (a at) secret(e domain.Event) {
 
 func (a at) rule(v secret.RuleAdded) fact {
 	r := a.fact(string(v.Kind), "")
-	r.rule, r.whileOpen = v.RuleID.String(), v.While == secret.TicketOpen
+	r.rule, r.whileOpen = v.RuleID.String(), v.While != secret.Always && v.While != ""
 	if v.Kind == secret.CategoryAssignee {
 		r.value = name(categoryKind, v.Value)
 	}

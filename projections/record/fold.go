@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/google/uuid"
+
 	"github.com/kdesk/client-secrets/domain"
 	"github.com/kdesk/client-secrets/domain/secret"
 	"github.com/kdesk/client-secrets/domain/template"
@@ -83,9 +85,9 @@ func (s *Set) evolve(r *Secret, e domain.Recorded) {
 		r.Assignments = without(r.Assignments, Assignment{v.Kind, v.Target})
 		s.unindex(r, Assignment{v.Kind, v.Target}.key())
 	case secret.RuleAdded:
-		r.Rules = with(r.Rules, Rule{v.RuleID, v.Kind, v.Value, v.While})
+		r.Rules = append(withoutRule(r.Rules, v.RuleID), Rule{v.RuleID, v.Kind, v.Value, v.While})
 	case secret.RuleRemoved:
-		r.Rules = slices.DeleteFunc(r.Rules, func(x Rule) bool { return x.ID == v.RuleID })
+		r.Rules = withoutRule(r.Rules, v.RuleID)
 	case secret.TicketLinked:
 		s.relate(r, &r.Tickets, v.Ticket, TicketKey(v.Ticket), v.Incarnation)
 	case secret.TicketUnlinked:
@@ -198,4 +200,8 @@ func with[T comparable](list []T, v T) []T {
 
 func without[T comparable](list []T, v T) []T {
 	return slices.DeleteFunc(list, func(x T) bool { return x == v })
+}
+
+func withoutRule(rules []Rule, id uuid.UUID) []Rule {
+	return slices.DeleteFunc(rules, func(r Rule) bool { return r.ID == id })
 }
