@@ -49,7 +49,8 @@ func (r *Runner) AuthoriseOwner(req Request) (err error) {
 	return err
 }
 
-// AuthoriseSecret refuses an actor who may not act on a secret. Somebody who may not even see it learns nothing.
+// AuthoriseSecret refuses an actor who may not act on a secret. Somebody who is no member, or may not even see the secret,
+// learns nothing.
 func (r *Runner) AuthoriseSecret(req Request, action access.Action, secret uuid.UUID) (err error) {
 	if trusted(req.Actor) {
 		return nil
@@ -60,11 +61,14 @@ func (r *Runner) AuthoriseSecret(req Request, action access.Action, secret uuid.
 		if decision.Allowed {
 			return
 		}
+		_, known := f.Access.Permissions(req.Workspace, req.Actor, asked.At)
 		asked.Action = access.View
-		switch visible := f.Access.Decide(asked).Allowed; {
+		switch {
+		case !known:
+			err = ErrNoWorkspace
 		case decision.Code == errModuleOff.Code:
 			err = errModuleOff
-		case visible:
+		case action == access.Create, f.Access.Decide(asked).Allowed:
 			err = ErrForbidden
 		default:
 			err = ErrNoWorkspace

@@ -82,14 +82,12 @@ type Aggregate[S any] struct {
 func Run[S any](ctx context.Context, r *Runner, req Request, command uuid.UUID, a Aggregate[S], decide func(S) ([]domain.Event, error)) (Result, error) {
 	for try := range maxTries {
 		result, err := attempt(ctx, r, req, command, a, decide)
-		switch {
-		case errors.Is(err, eventstore.ErrWrongRevision):
+		if errors.Is(err, eventstore.ErrWrongRevision) {
 			pause(ctx, try)
 			continue
-		case errors.Is(err, eventstore.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
-			return Result{}, errors.Join(ErrLogUnavailable, err)
-		case err != nil:
-			return Result{}, err
+		}
+		if err != nil {
+			return Result{}, unavailable(err)
 		}
 		r.awaitVisible(ctx, result.Position)
 		return result, nil
@@ -138,10 +136,28 @@ func attempt[S any](ctx context.Context, r *Runner, req Request, command uuid.UU
 // Load returns the state of an aggregate; its zero value if it does not exist. Of another workspace: ErrNoWorkspace.
 func Load[S any](ctx context.Context, r *Runner, workspace uuid.UUID, a Aggregate[S]) (S, error) {
 	l, err := load(ctx, r, workspace, uuid.Nil, a)
-	if errors.Is(err, eventstore.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
-		err = errors.Join(ErrLogUnavailable, err)
+	return l.state, unavailable(err)
+}
+
+// Repeated returns the result of a command that was carried out before; false if it was not. For commands that look or
+// store elsewhere before they Run, so that a repetition neither fails over what has changed since nor stores anew.
+func Repeated[S any](ctx context.Context, r *Runner, req Request, command uuid.UUID, a Aggregate[S]) (Result, bool, error) {
+	if req.Key == "" {
+		return Result{}, false, nil
 	}
-	return l.state, err
+	l, err := load(ctx, r, req.Workspace, command, a)
+	if err != nil || l.done == nil {
+		return Result{}, false, unavailable(err)
+	}
+	return *l.done, true, nil
+}
+
+// unavailable says what it means for the caller that the log does not answer.
+func unavailable(err error) error {
+	if errors.Is(err, eventstore.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
+		return errors.Join(ErrLogUnavailable, err)
+	}
+	return err
 }
 
 // loaded is an aggregate as the log has it; done is the outcome of the very command, if it was carried out before.

@@ -147,6 +147,7 @@ func check(ask Ask) error {
 type verdict struct {
 	decision domain.Decision
 	flags    []string
+	member   bool // whether the actor is one of the workspace at all
 	visible  bool // whether the actor may know of the secret
 	content  secret.Content
 	version  int
@@ -169,6 +170,7 @@ func judge(f live.Facts, req commands.Request, ask Ask, version int, now time.Ti
 		}
 	}
 	if !v.decision.Allowed {
+		_, v.member = f.Access.Permissions(req.Workspace, req.Actor, now)
 		ar.Action = access.View
 		v.visible = f.Access.Decide(ar).Allowed
 	}

@@ -153,6 +153,7 @@ func TestRefusals(t *testing.T) {
 	t.Run("the module switched off", func(t *testing.T) {
 		s.Settings(t, func(c *workspace.SettingsChanged) { c.Enabled = new(false) })
 		refused(t, by(commandstest.Assignee, as), domain.Forbidden, "module_off")
+		refused(t, by("test:stranger", as), domain.NotFound, "not_found")
 	})
 }
 

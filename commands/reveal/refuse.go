@@ -32,7 +32,7 @@ var refusals = map[string]*domain.Error{
 var errValueChanged = domain.Refuse(domain.Conflict, "value_changed", "the value was replaced at this moment: reveal it again")
 
 func refusal(v verdict) error {
-	if e, ok := refusals[v.decision.Code]; ok && (v.visible || v.decision.Code == "module_off") {
+	if e, ok := refusals[v.decision.Code]; ok && (v.visible || v.member && v.decision.Code == "module_off") {
 		return e
 	}
 	return errNotFound

@@ -64,6 +64,9 @@ func (c Commands) SetValue(ctx context.Context, req commands.Request, id uuid.UU
 		return commands.Result{}, err
 	}
 	command := req.Command()
+	if result, done, err := commands.Repeated(ctx, c.Run, req, command, aggregate(id)); done || err != nil {
+		return result, err
+	}
 	for range valueTries {
 		result, err := c.setValue(ctx, req, command, id, field, value)
 		if !errors.Is(err, secret.ErrValueChanged) {

@@ -2,6 +2,7 @@ package secret
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -36,34 +37,42 @@ func (c Commands) Create(ctx context.Context, req commands.Request, d Draft) (co
 	if err := c.Run.AuthoriseSecret(req, access.Create, uuid.Nil); err != nil {
 		return commands.Result{}, err
 	}
-	t, err := commands.Load(ctx, c.Run, req.Workspace, templates.Aggregate(d.Template))
-	if err != nil {
-		return commands.Result{}, err
-	}
-	version, fields, err := t.ForNewSecret()
-	if err != nil {
-		return commands.Result{}, errUnknownTemplate(err)
-	}
-	if err := template.CheckValues(fields, d.Fields); err != nil {
-		return commands.Result{}, err
-	}
-	draft := secret.Draft{
-		Template: d.Template, TemplateVersion: version, Fields: fields, Name: d.Name, Description: d.Description, ExpiresAt: d.ExpiresAt,
-	}
 	command := req.Command()
-	if err := c.relate(req, command, d, &draft); err != nil {
+	id := commands.NewID(command, 0)
+	if result, done, err := commands.Repeated(ctx, c.Run, req, command, aggregate(id)); done || err != nil {
+		return result, err
+	}
+	draft, err := c.draft(ctx, req, command, d)
+	if err != nil {
 		return commands.Result{}, err
 	}
-	id := commands.NewID(command, 0)
 	return c.create(ctx, req, command, id, d.Fields, draft)
 }
 
-func errUnknownTemplate(err error) error {
-	if e, ok := err.(*domain.Error); ok && e.Kind == domain.NotFound {
-		return domain.Refuse(domain.Invalid, "unknown_template", "there is no such template").With("body.template_id", "is not a template here")
+// draft checks a draft against its template and the directory. Values are still to come.
+func (c Commands) draft(ctx context.Context, req commands.Request, command uuid.UUID, d Draft) (draft secret.Draft, err error) {
+	t, err := commands.Load(ctx, c.Run, req.Workspace, templates.Aggregate(d.Template))
+	if err != nil && !errors.Is(err, commands.ErrNoWorkspace) { // another workspace's template is none here
+		return draft, err
 	}
-	return err
+	version, fields, err := t.ForNewSecret()
+	if errors.Is(err, template.ErrNotFound) {
+		return draft, errUnknownTemplate
+	}
+	if err != nil {
+		return draft, err
+	}
+	if err := template.CheckValues(fields, d.Fields); err != nil {
+		return draft, err
+	}
+	draft = secret.Draft{
+		Template: d.Template, TemplateVersion: version, Fields: fields, Name: d.Name, Description: d.Description, ExpiresAt: d.ExpiresAt,
+	}
+	return draft, c.relate(req, command, d, &draft)
 }
+
+var errUnknownTemplate = domain.Refuse(domain.Invalid, "unknown_template", "there is no such template").
+	With("body.template_id", "is not a template here")
 
 // create checks the draft before any value is stored: contents stand in for the ciphertexts to come.
 func (c Commands) create(ctx context.Context, req commands.Request, command, id uuid.UUID, values map[string]string, draft secret.Draft) (commands.Result, error) {
