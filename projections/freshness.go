@@ -93,7 +93,7 @@ func (r *Runner) Wait(ctx context.Context, name string, position eventstore.Posi
 
 // watch looks at the checkpoints of the read models that others lead: every Idle, or soon while somebody waits.
 func (r *Runner) watch(ctx context.Context) error {
-	looked := time.Now()
+	looked, wait := time.Now(), pause{first: r.cfg.Backoff}
 	for {
 		if err := sleep(ctx, quick); err != nil {
 			return err
@@ -103,7 +103,15 @@ func (r *Runner) watch(ctx context.Context) error {
 			continue
 		}
 		looked = time.Now()
-		r.look(ctx)
+		if err := r.look(ctx); err == nil {
+			wait.reset()
+			continue
+		} else if ctx.Err() == nil {
+			r.log.Warn("looking at the projections failed", "error", redact(err))
+		}
+		if err := wait.sleep(ctx); err != nil {
+			return err
+		}
 	}
 }
 
@@ -119,13 +127,12 @@ func (r *Runner) following() (some, waiting bool) {
 
 // look takes over what the leaders have committed. If the database does not answer, what was known stays: a waiter then
 // ends by its own deadline.
-func (r *Runner) look(ctx context.Context) {
+func (r *Runner) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Lease)
 	defer cancel()
 	rows, err := loadRows(ctx, r.cfg.Pool)
 	if err != nil {
-		r.log.Warn("looking at the projections failed", "error", redact(err))
-		return
+		return err
 	}
 	for _, row := range rows {
 		m, ok := r.models[row.Name]
@@ -138,4 +145,5 @@ func (r *Runner) look(ctx context.Context) {
 			m.fresh.failed("its tables are those of another release")
 		}
 	}
+	return nil
 }

@@ -196,15 +196,24 @@ func (t *term) heartbeat(ctx context.Context) error {
 
 // save stores the checkpoint when only events of no interest have gone by, at most once every Idle.
 func (t *term) save(ctx context.Context) error {
+	wait := pause{first: t.runner.cfg.Backoff}
 	for {
 		if err := sleep(ctx, t.runner.cfg.Idle); err != nil {
 			return err
 		}
-		if err := t.saveOnce(ctx); errors.Is(err, errFenced) {
+		err := t.saveOnce(ctx)
+		switch {
+		case err == nil:
+			wait.reset()
+			continue
+		case errors.Is(err, errFenced):
 			t.end(errFenced)
 			return err
-		} else if err != nil && ctx.Err() == nil {
+		case ctx.Err() == nil:
 			t.runner.log.Warn("saving a checkpoint failed", "projection", t.model.name, "error", redact(err))
+		}
+		if err := wait.sleep(ctx); err != nil {
+			return err
 		}
 	}
 }

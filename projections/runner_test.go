@@ -24,6 +24,10 @@ import (
 
 func TestReadModelsFollowTheLog(t *testing.T) {
 	w := newWorld(t)
+	for range 2 { // the second one comes by the feed's subscription, which is then up
+		last := w.member(t, 0)
+		require.Eventually(t, func() bool { return w.feed.Head() >= last }, patience, time.Millisecond)
+	}
 	before := goleak.IgnoreCurrent()
 	for n := range 100 { // beyond the feed's window
 		w.member(t, n)
@@ -210,9 +214,10 @@ func TestACheckpointOfAnotherLogHaltsTheRunner(t *testing.T) {
 func TestARebuildBesideTrafficEqualsTheLiveRows(t *testing.T) {
 	w := newWorld(t)
 	live := w.start(t, w.config("a", directory.Projector{}))
-	for n := range 250 {
+	for n := range 249 {
 		w.member(t, n)
 	}
+	live.wait(t, "directory", w.member(t, 249))
 	operator, err := projections.New(w.config("operator", directory.Projector{}))
 	require.NoError(t, err)
 
