@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"reflect"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
@@ -53,10 +52,7 @@ type Search struct {
 
 // check refuses texts that are no Unicode.
 func (s *Search) check() error {
-	if !utf8.ValidString(s.Q) || strings.ContainsRune(s.Q, 0) {
-		return malformed("invalid_parameter", "is not valid here", "query.q")
-	}
-	return nil
+	return plainText(s.Q, "query.q")
 }
 
 // ChangeBody tells where a change left its thing.

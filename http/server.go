@@ -101,8 +101,17 @@ func newAPI(app *fiber.App) huma.API {
 // routes registers all of them.
 func (s *Server) routes() {
 	s.workspaceRoutes()
+	s.memberRoutes()
+	s.groupRoutes()
+	s.contactRoutes()
+	s.ticketRoutes()
+	s.templateRoutes()
+	s.secretRoutes()
+	s.secretChangeRoutes()
+	s.secretAccessRoutes()
 	s.revealRoutes()
 	s.panelRoutes()
+	s.auditRoutes()
 }
 
 func describe(api huma.API) ([]byte, error) {

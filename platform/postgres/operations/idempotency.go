@@ -32,7 +32,7 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool) error {
 }
 
 // Idempotency remembers, for a day, what requests with an idempotency key were answered. A key is that of one principal
-// in one workspace. Run sweeps.
+// in one workspace. Sweep forgets them.
 type Idempotency struct {
 	pool   *pgxpool.Pool
 	logger *slog.Logger
@@ -96,12 +96,12 @@ func (s *Idempotency) Abandon(ctx context.Context, workspace uuid.UUID, principa
 	return nil
 }
 
-// Run sweeps rows older than a day until ctx ends.
-func (s *Idempotency) Run(ctx context.Context) error {
+// Sweep deletes rows older than a day, again and again until ctx ends.
+func (s *Idempotency) Sweep(ctx context.Context) error {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {
-		if err := s.Sweep(ctx); err != nil && ctx.Err() == nil {
+		if err := s.sweep(ctx); err != nil && ctx.Err() == nil {
 			s.logger.WarnContext(ctx, "sweeping idempotency keys failed", "err", err)
 		}
 		select {
@@ -112,8 +112,8 @@ func (s *Idempotency) Run(ctx context.Context) error {
 	}
 }
 
-// Sweep deletes rows older than a day, in bounded batches.
-func (s *Idempotency) Sweep(ctx context.Context) error {
+// sweep deletes what is old now, in bounded batches.
+func (s *Idempotency) sweep(ctx context.Context) error {
 	for {
 		deleted, err := s.pool.Exec(ctx, `DELETE FROM operations.idempotency WHERE ctid = ANY(ARRAY(
 			SELECT ctid FROM operations.idempotency WHERE created_at < now() - interval '`+keepFor+`' LIMIT $1 FOR UPDATE SKIP LOCKED))`, sweepBatch)
