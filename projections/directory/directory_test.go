@@ -242,4 +242,3 @@ func names[T any](items []T, name func(T) string) []string {
 	}
 	return all
 }
-
