@@ -15,6 +15,7 @@ import (
 	"github.com/kdesk/client-secrets/eventstore/embedded"
 	"github.com/kdesk/client-secrets/eventstore/esdb"
 	"github.com/kdesk/client-secrets/platform/postgres"
+	"github.com/kdesk/client-secrets/platform/postgres/operations"
 	"github.com/kdesk/client-secrets/projections"
 	"github.com/kdesk/client-secrets/vault"
 )
@@ -56,7 +57,7 @@ func openBackends(ctx context.Context, c config, logger *slog.Logger) (b *backen
 	}
 	b.closes = append(b.closes, b.vault.Close)
 	b.codec = &eventstore.Codec{Keys: b.vault}
-	return b, projections.Migrate(ctx, b.pool)
+	return b, errors.Join(projections.Migrate(ctx, b.pool), operations.Migrate(ctx, b.pool))
 }
 
 func (b *backends) openDatabase(ctx context.Context, c config, logger *slog.Logger) error {

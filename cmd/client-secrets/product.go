@@ -19,6 +19,7 @@ import (
 	workspaces "github.com/kdesk/client-secrets/commands/workspace"
 	"github.com/kdesk/client-secrets/eventstore"
 	"github.com/kdesk/client-secrets/eventstore/esdb"
+	"github.com/kdesk/client-secrets/platform/postgres/operations"
 	"github.com/kdesk/client-secrets/projections"
 	"github.com/kdesk/client-secrets/projections/accesslist"
 	"github.com/kdesk/client-secrets/projections/directory"
@@ -48,6 +49,7 @@ type product struct {
 	runner     *projections.Runner
 	subscriber *esdb.Subscriber
 	commands   handlers
+	answers    *operations.Idempotency
 	hasher     commands.Hasher
 }
 
@@ -65,7 +67,9 @@ func assemble(ctx context.Context, b *backends, logger *slog.Logger) (*product, 
 	if err != nil {
 		return nil, err
 	}
-	p := &product{backends: b, index: live.New(), hasher: commands.Hasher{Key: key}}
+	p := &product{
+		backends: b, index: live.New(), hasher: commands.Hasher{Key: key}, answers: operations.NewIdempotency(b.pool, logger),
+	}
 	p.feed = eventstore.NewFeed(eventstore.FeedConfig{Log: b.log, Decoder: b.codec, Logger: logger})
 	p.runner, err = projections.New(projections.Config{
 		Pool: b.pool, Log: b.log, Feed: p.feed, Projectors: projectors(), Logger: logger,
