@@ -47,6 +47,7 @@ type World struct {
 	Secrets    secrets.Commands
 
 	vault vault.Config
+	stop  func()
 }
 
 // Log is the real log with a place to act just before an append.
@@ -137,6 +138,9 @@ func join(t testing.TB, server *storetest.Server, c vault.Config) *World {
 	return w
 }
 
+// Stop ends the subscription, the index and the gate, as the end of the process does. The log stays.
+func (w *World) Stop() { w.stop() }
+
 type reader struct{ *eventstore.Reader }
 
 func (r reader) Next(ctx context.Context) (eventstore.Batch, error) {
@@ -157,8 +161,9 @@ func (w *World) start(t testing.TB) {
 			}
 		})
 	}
-	t.Cleanup(func() {
+	w.stop = func() {
 		cancel()
 		running.Wait()
-	})
+	}
+	t.Cleanup(w.stop)
 }

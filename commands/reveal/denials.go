@@ -36,7 +36,7 @@ type window struct {
 type suppressed struct {
 	subject
 	count    int
-	from, to time.Time
+	from, to time.Time // of the first and the last of them
 }
 
 func newDenials() *denials { return &denials{windows: map[subject]*window{}} }
@@ -51,12 +51,15 @@ func (d *denials) admit(s subject, now time.Time) bool {
 		if len(d.windows) >= maxDenied {
 			return false
 		}
-		w = &window{start: now, suppressed: suppressed{subject: s, from: now}}
+		w = &window{start: now, suppressed: suppressed{subject: s}}
 		d.windows[s] = w
 	}
 	if w.recorded < deniedPerWindow {
 		w.recorded++
 		return true
+	}
+	if w.count == 0 {
+		w.from = now
 	}
 	w.count++
 	w.to = now

@@ -220,7 +220,7 @@ func (g *Gate) record(ctx context.Context, req commands.Request, ask Ask, first 
 		case err := <-durable:
 			if err != nil {
 				forget()
-				return recorded{}, errors.Join(commands.ErrLogUnavailable, err)
+				return recorded{}, errors.Join(err, commands.ErrLogUnavailable) // of both, callers see the first refusal
 			}
 			durable = nil // recorded; our subscription is about to meet it
 		case <-ctx.Done():

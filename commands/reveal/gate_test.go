@@ -12,6 +12,7 @@ import (
 	"github.com/kdesk/client-secrets/commands/commandstest"
 	gate "github.com/kdesk/client-secrets/commands/reveal"
 	"github.com/kdesk/client-secrets/domain"
+	"github.com/kdesk/client-secrets/domain/member"
 	"github.com/kdesk/client-secrets/domain/reveal"
 	"github.com/kdesk/client-secrets/domain/workspace"
 	"github.com/kdesk/client-secrets/platform/postgres/postgrestest"
@@ -185,4 +186,20 @@ func TestRefusalsBeyondTheBoundAreCounted(t *testing.T) {
 		refused(t, err, domain.NotFound, "not_found")
 	}
 	assert.Len(t, s.Reveals(t), 60)
+	stream := domain.DirectoryStream(s.Workspace, domain.MemberKind, commandstest.Other)
+	before := len(s.Events(t, stream))
+	s.Stop()
+	events := s.Events(t, stream)[before:]
+	require.Len(t, events, 1)
+	counted := events[0].Event.(member.DenialsSuppressed)
+	assert.Equal(t, commandstest.Other, counted.ID)
+	assert.Equal(t, 10, counted.Count)
+	assert.False(t, counted.To.Before(counted.From))
+	assert.Equal(t, counted.From, counted.From.Truncate(time.Millisecond))
+	assert.Equal(t, domain.System, events[0].Meta.Actor.Kind)
+
+	_, err := s.Again(t).Members.Sync(t.Context(), s.By(commandstest.Owner), member.Profile{ID: commandstest.Other, Name: "Later", Active: true})
+	require.NoError(t, err, "the member goes on with it in his history")
+	_, err = s.Gate.Reveal(t.Context(), s.By(commandstest.Assignee), ask(s))
+	refused(t, err, domain.Unavailable, "overloaded")
 }

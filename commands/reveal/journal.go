@@ -49,13 +49,13 @@ func (j *journal) submit(stream string, event eventstore.Proposed, done chan<- e
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	q := j.streams[stream]
+	if j.closed || q != nil && len(q.waiting) >= maxWaiting {
+		done <- errOverloaded
+		return
+	}
 	if q == nil {
 		q = &queue{}
 		j.streams[stream] = q
-	}
-	if j.closed || len(q.waiting) >= maxWaiting {
-		done <- errOverloaded
-		return
 	}
 	q.waiting = append(q.waiting, entry{event, done})
 	if !q.busy {

@@ -2,6 +2,7 @@ package reveal
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/kdesk/client-secrets/commands"
@@ -93,22 +94,29 @@ func (g *Gate) note(ctx context.Context, req commands.Request, e domain.Event) {
 	}
 }
 
-// recordSuppressed records how many refusals of members were only counted.
+// recordSuppressed records how many refusals of members were only counted, all at once: each goes to its member's stream.
 func (g *Gate) recordSuppressed(ctx context.Context, all []suppressed) {
 	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
+	var running sync.WaitGroup
 	for _, s := range all {
-		if s.count == 0 || s.actor.Kind != domain.Member {
-			continue
+		if s.count > 0 && s.actor.Kind == domain.Member {
+			running.Go(func() { g.recordCount(ctx, s) })
 		}
-		req := commands.Request{Workspace: s.workspace, Actor: domain.Actor{Kind: domain.System}}
-		stream := domain.DirectoryStream(s.workspace, domain.MemberKind, s.actor.ID)
-		proposed, err := g.encode(ctx, req, stream, member.DenialsSuppressed{ID: s.actor.ID, Count: s.count, From: s.from, To: s.to})
-		if err == nil {
-			err = g.journal.append(ctx, stream, proposed)
-		}
-		if err != nil {
-			g.logger.ErrorContext(ctx, "suppressed refusals may not have been recorded", "count", s.count, "err", err)
-		}
+	}
+	running.Wait()
+}
+
+func (g *Gate) recordCount(ctx context.Context, s suppressed) {
+	req := commands.Request{Workspace: s.workspace, Actor: domain.Actor{Kind: domain.System}}
+	stream := domain.DirectoryStream(s.workspace, domain.MemberKind, s.actor.ID)
+	proposed, err := g.encode(ctx, req, stream, member.DenialsSuppressed{
+		ID: s.actor.ID, Count: s.count, From: domain.Millis(s.from), To: domain.Millis(s.to),
+	})
+	if err == nil {
+		err = g.journal.append(ctx, stream, proposed)
+	}
+	if err != nil {
+		g.logger.ErrorContext(ctx, "suppressed refusals may not have been recorded", "count", s.count, "err", err)
 	}
 }
