@@ -21,6 +21,7 @@ import (
 	"github.com/kdesk/client-secrets/domain/workspace"
 	"github.com/kdesk/client-secrets/eventstore"
 	"github.com/kdesk/client-secrets/platform/postgres/postgrestest"
+	"github.com/kdesk/client-secrets/projections"
 	"github.com/kdesk/client-secrets/projections/accesslist"
 	"github.com/kdesk/client-secrets/projections/projectiontest"
 )
@@ -189,7 +190,9 @@ func TestCandidatesAreThoseWithAWayIn(t *testing.T) {
 			require.NoError(rt, index.Apply(e))
 			if i > len(w.Events)/2 {
 				want := waysIn(index, w.Workspace, s1, e.At)
-				require.Equal(rt, want, candidates(rt, q, w.Workspace, s1, eventstore.Position(e.Position)), "after %s", listing(w.Events[:i+1]))
+				position := eventstore.Position(e.Position)
+				require.Equal(rt, want, candidates(rt, q, w.Workspace, s1, position), "after %s", listing(w.Events[:i+1]))
+				require.ElementsMatch(rt, all(rt, q, w.Workspace, s1, position), fromMembers(rt, q, w.Workspace, position))
 			}
 		}
 	})
@@ -226,6 +229,16 @@ func candidates(t require.TestingT, q *accesslist.Queries, ws, id uuid.UUID, at 
 	}
 	slices.Sort(list)
 	return slices.Compact(list)
+}
+
+// fromMembers returns what Secrets says of all members; there is one secret.
+func fromMembers(t require.TestingT, q *accesslist.Queries, ws uuid.UUID, at eventstore.Position) (list []accesslist.Candidate) {
+	for _, m := range people {
+		page, err := q.Secrets(ctx, ws, m, at, projections.Page{Limit: projections.MaxLimit})
+		require.NoError(t, err)
+		list = append(list, page.Items...)
+	}
+	return list
 }
 
 // listing tells the events in the message of a failure.

@@ -66,7 +66,7 @@ const open = math.MaxInt64
 const loadSQL = `SELECT workspace, subject, role, value, rule, while_open, from_position FROM fact
 		JOIN unnest($1::uuid[], $2::text[]) AS t(workspace, subject) USING (workspace, subject) WHERE to_position = $5
 	UNION SELECT workspace, subject, role, value, rule, while_open, from_position FROM fact
-		JOIN unnest($3::uuid[], $4::text[]) AS t(workspace, value) USING (workspace, value) WHERE to_position = $5 AND value <> ''`
+		JOIN unnest($3::uuid[], $4::text[]) AS t(workspace, value) USING (workspace, value) WHERE to_position = $5`
 
 func (f *fold) load(ctx context.Context, tx pgx.Tx, n needs) error {
 	if len(n.subjects)+len(n.ended) == 0 {

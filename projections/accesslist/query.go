@@ -2,7 +2,6 @@ package accesslist
 
 import (
 	"context"
-	_ "embed"
 	"fmt"
 	"math"
 	"strconv"
@@ -40,16 +39,13 @@ type Queries struct{ pool *pgxpool.Pool }
 // New returns the queries on a pool.
 func New(pool *pgxpool.Pool) *Queries { return &Queries{pool} }
 
-//go:embed candidates.sql
-var candidatesSQL string
-
 var errCursor = domain.Refuse(domain.Malformed, "malformed_cursor", "this cursor does not belong to this list")
 
 // Candidates returns a page of the ways in which anybody could have access to a secret after the event at a position,
 // sorted by member. Only active members and service accounts are in it.
 func (q *Queries) Candidates(ctx context.Context, workspace, secret uuid.UUID, position eventstore.Position, page projections.Page) (
 	projections.Paged[Candidate], error) {
-	return q.list(ctx, workspace, "secret", name(domain.SecretKind, secret.String()), position, page)
+	return q.list(ctx, fromSecret, workspace, name(domain.SecretKind, secret.String()), position, page)
 }
 
 // Secrets returns a page of the ways in which a member, or a service account by its key id, could have access to any
@@ -60,20 +56,19 @@ func (q *Queries) Secrets(ctx context.Context, workspace uuid.UUID, member strin
 	if !strings.Contains(member, ":") { // ids of members read source:id
 		kind = serviceKind
 	}
-	return q.list(ctx, workspace, "member", name(kind, member), position, page)
+	return q.list(ctx, fromMember, workspace, name(kind, member), position, page)
 }
 
 const sortKey = "secret, member, via, kind, target, rule, ticket, contact"
 
-func (q *Queries) list(ctx context.Context, workspace uuid.UUID, column, value string, position eventstore.Position, page projections.Page) (
+func (q *Queries) list(ctx context.Context, sql string, workspace uuid.UUID, of string, position eventstore.Position, page projections.Page) (
 	projections.Paged[Candidate], error) {
 	var none projections.Paged[Candidate]
 	after, more, err := page.Key(8)
 	if err != nil {
 		return none, err
 	}
-	args := []any{workspace, int64(min(position, math.MaxInt64-1)), value}
-	sql := candidatesSQL + " AND " + column + " = $3"
+	args := []any{workspace, int64(min(position, math.MaxInt64-1)), of}
 	if more {
 		sql += " AND (" + sortKey + ") > ($4, $5, $6, $7, $8, $9, $10, $11)"
 		for _, part := range after {

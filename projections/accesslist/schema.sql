@@ -11,5 +11,4 @@ CREATE TABLE fact (
 	to_position   bigint  NOT NULL,             -- the largest bigint while it holds
 	PRIMARY KEY (workspace, subject, role, value, rule, from_position)
 ) WITH (fillfactor = 90);
-CREATE INDEX fact_value ON fact (workspace, value, role, subject) WHERE value <> '';
-CREATE INDEX fact_flag ON fact (workspace, role, subject) WHERE value = '';
+CREATE INDEX fact_value ON fact (workspace, value, role, subject); -- from a value, or a role that says it all, to subjects
