@@ -25,6 +25,9 @@ type rule struct {
 	any    bool     // any other module
 }
 
+// sharedByReadModels is all that one read model may share with another.
+var sharedByReadModels = []string{"projections/record", "projections/once", "projections/keyset"}
+
 // rules are tried in order; the first whose folder holds a file counts.
 var rules = []rule{
 	{folder: "domain", own: []string{"domain"}, others: []string{"github.com/google/uuid"}},
@@ -34,8 +37,10 @@ var rules = []rule{
 	{folder: "eventstore/embedded", own: []string{"eventstore/embedded"}, any: true},
 	{folder: "eventstore/storetest", own: []string{"eventstore"}, any: true},
 	{folder: "eventstore", own: []string{"domain"}, others: []string{"github.com/google/uuid", "golang.org/x/sync"}},
-	{folder: "projections", own: []string{"domain", "eventstore", "projections/record", "platform/postgres"},
-		others: []string{"github.com/google/uuid", "github.com/jackc/pgx/v5", "github.com/ThreeDotsLabs/watermill", "golang.org/x/sync"}},
+	{folder: "projections/projectiontest", own: []string{"domain", "eventstore", "platform", "projections"}, any: true},
+	{folder: "projections", own: append([]string{"domain", "eventstore", "platform/postgres"}, sharedByReadModels...),
+		others: []string{"github.com/google/uuid", "github.com/jackc/pgx/v5", "github.com/ThreeDotsLabs/watermill",
+			"github.com/hashicorp/golang-lru/v2", "golang.org/x/sync"}},
 	{folder: "http", own: []string{"domain", "commands", "projections", "http"}, others: httpMayUse},
 	{folder: "vault", own: []string{"domain", "platform/postgres"}, any: true},
 	{folder: "platform", own: []string{"platform"}, any: true},

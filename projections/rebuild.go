@@ -50,7 +50,6 @@ func (r *Runner) rebuild(ctx context.Context, m *model, progress Progress, unles
 	b := &rebuild{runner: r, model: m, conn: conn.Hijack(), next: m.name + "_next", progress: progress,
 		unlessCurrent: unlessCurrent}
 	defer b.close()
-	encodeUUIDs(b.conn.TypeMap())
 	if err := b.run(ctx); err != nil {
 		return fmt.Errorf("rebuilding %s: %w", m.name, err)
 	}

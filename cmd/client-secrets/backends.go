@@ -29,6 +29,7 @@ type backends struct {
 	vault *vault.Vault
 	codec *eventstore.Codec
 
+	holder string          // this instance's name in leases, if there can be no other one; "" makes one up
 	failed <-chan struct{} // closed when an embedded server has stopped by itself; nil if there is none
 	closes []func() error  // newest last
 }
@@ -126,7 +127,8 @@ func (b *backends) startLog(ctx context.Context, folder string, c config, logger
 		return "", err
 	}
 	b.closes = append(b.closes, server.Close)
-	b.failed = server.Done()
+	// Whoever runs the log is alone with it: after a crash the next one takes its leases over at once.
+	b.failed, b.holder = server.Done(), "the embedded event log's process"
 	if err := os.WriteFile(file, []byte(server.ConnectionString()), 0o600); err != nil {
 		return "", fmt.Errorf("telling how to reach the event log: %w", err)
 	}

@@ -50,12 +50,17 @@ func settings(cmd *cobra.Command) (config, *slog.Logger, error) {
 	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
 		return config{}, nil, fmt.Errorf("LOG_LEVEL: must be debug, info, warn or error")
 	}
+	if dev && c.LogLevel == "info" {
+		level = slog.LevelWarn // the terminal belongs to what people are to read
+	}
 	options := &slog.HandlerOptions{Level: level}
 	var handler slog.Handler = slog.NewJSONHandler(cmd.ErrOrStderr(), options)
 	if dev {
 		handler = slog.NewTextHandler(cmd.ErrOrStderr(), options)
 	}
-	return c, slog.New(handler), nil
+	logger := slog.New(handler)
+	slog.SetDefault(logger) // for libraries that log by themselves
+	return c, logger, nil
 }
 
 // quieter returns a logger for commands whose output people read: warnings and worse only.

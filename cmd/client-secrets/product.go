@@ -72,7 +72,7 @@ func assemble(ctx context.Context, b *backends, logger *slog.Logger) (*product, 
 	}
 	p.feed = eventstore.NewFeed(eventstore.FeedConfig{Log: b.log, Decoder: b.codec, Logger: logger})
 	p.runner, err = projections.New(projections.Config{
-		Pool: b.pool, Log: b.log, Feed: p.feed, Projectors: projectors(), Logger: logger,
+		Pool: b.pool, Log: b.log, Feed: p.feed, Projectors: projectors(), Holder: b.holder, Logger: logger,
 	})
 	if err != nil {
 		return nil, err

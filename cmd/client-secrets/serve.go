@@ -37,9 +37,6 @@ func newServe() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if c.dev {
-				logger = quieter(cmd)
-			}
 			return serve(cmd.Context(), c, logger, cmd.OutOrStdout())
 		},
 	}
