@@ -30,7 +30,7 @@ var (
 	people    = []string{ann, manager, olga}
 	teams     = []string{crew, "desk:club"}
 	customers = []string{acme, "desk:globex"}
-	tickets   = []string{t1, t2, "desk:t3"}
+	tickets   = []string{t1, t2, t3}
 	shelf     = map[uuid.UUID][]uuid.UUID{worlds[0]: {theSecret, id("s2")}, worlds[1]: {id("s3"), id("s4")}}
 	forms     = map[uuid.UUID]uuid.UUID{worlds[0]: theTemplate, worlds[1]: id("template2")}
 	fields    = []string{"password", "note"}

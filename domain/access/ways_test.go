@@ -18,6 +18,7 @@ import (
 const (
 	t1   = "desk:t1"
 	t2   = "desk:t2"
+	t3   = "desk:t3"
 	acme = "desk:acme"
 	crew = "desk:crew"
 )
@@ -326,4 +327,24 @@ func TestFlags(t *testing.T) {
 	r = h.ask(Reveal, ann)
 	asService(&r)
 	assert.Equal(t, []string{reveal.FlagService}, flags(r))
+}
+
+func TestOfSeveralTicketsTheOneKnownLongestExplains(t *testing.T) {
+	inBilling := func(e *ticket.Synced) { e.Assignees, e.Category, e.Contact = []string{ann}, "billing", acme }
+	for _, c := range []struct {
+		rule domain.Event
+		want string
+	}{
+		{rule(secret.CategoryAssignee, "billing", secret.Always), t1},
+		{rule(secret.CategoryAssignee, "billing", secret.TicketOpen), t3},
+		{rule(secret.ContactTicketAssignee, "", secret.Always), t1},
+		{rule(secret.ContactTicketAssignee, "", secret.TicketOpen), t3},
+	} {
+		h := usual(t)
+		h.say(customer(), open(t1, inBilling), open(t3, nil), open(t2, inBilling), open(t3, inBilling), closed(open(t1, inBilling)))
+		h.of(related(acme), c.rule)
+		assert.Equal(t, c.want, h.x.Decide(h.ask(View, ann)).Ticket)
+		h.say(ticket.Removed{ID: t1})
+		assert.Equal(t, t3, h.x.Decide(h.ask(View, ann)).Ticket, "known before t2, though assigned after it")
+	}
 }
