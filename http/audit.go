@@ -34,7 +34,7 @@ type RevealFact struct {
 
 func (s *Server) auditRoutes() {
 	list(s, route{method: nethttp.MethodGet, path: inWorkspace + "/audit/reveals", id: "list-reveals", tag: "Audit",
-		summary: "Reveals, denials and what was withheld", needs: "audit.read", models: []string{"reveals"}}, s.auditReveals)
+		summary: "Reveals, denials and what was withheld", needs: "audit.read", models: []string{"reveals"}, whole: true}, s.auditReveals)
 }
 
 func (s *Server) auditReveals(ctx context.Context, c *call, in *auditReveals, page projections.Page) (none projections.Paged[RevealFact], _ error) {

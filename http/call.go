@@ -195,26 +195,39 @@ func filters(query string) string {
 	return values.Encode()
 }
 
-// await waits until the index and the read models have the position that the caller asked for, and returns the one that
-// the answer will be current as of.
+// await waits until the index and the read models have the position that the caller asked for, or else that of the
+// caller's own latest change, and returns the one that the answer will be current as of.
 func (c *call) await(ctx context.Context, models ...string) (uint64, error) {
 	s := c.server
 	if c.minimum > 0 {
-		ctx, cancel := context.WithTimeout(ctx, minWaitTime)
-		defer cancel()
-		err := reach(ctx, s.Index.Wait, c.minimum)
-		for _, model := range models {
-			err = errors.Join(err, reachModel(ctx, s.Freshness.Wait, model, c.minimum))
-		}
-		if err != nil {
+		if err := c.reach(ctx, minWaitTime, c.minimum, models); err != nil {
 			return 0, errBehind
 		}
+	} else if own := s.written.of(c); own > 0 {
+		_ = c.reach(ctx, ownWriteWait, own, models) // nobody asked for it: an older answer is better than none
 	}
 	current := uint64(s.Index.Applied())
 	for _, model := range models {
 		current = min(current, uint64(s.Freshness.Applied(model)))
 	}
 	return current, nil
+}
+
+// awaitNow is await for answers that must be complete: they hold all that was recorded before they were asked for.
+func (c *call) awaitNow(ctx context.Context, models ...string) (uint64, error) {
+	c.minimum = max(c.minimum, uint64(c.server.Index.Applied()))
+	return c.await(ctx, models...)
+}
+
+// reach waits until the index and the read models have a position.
+func (c *call) reach(ctx context.Context, atMost time.Duration, position uint64, models []string) error {
+	ctx, cancel := context.WithTimeout(ctx, atMost)
+	defer cancel()
+	err := reach(ctx, c.server.Index.Wait, position)
+	for _, model := range models {
+		err = errors.Join(err, reachModel(ctx, c.server.Freshness.Wait, model, position))
+	}
+	return err
 }
 
 // parseUUID reads an id of ours as it is written: 36 characters.

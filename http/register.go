@@ -29,6 +29,7 @@ type route struct {
 	summary string
 	needs   string   // permission, in words for the description
 	models  []string // read models that a read answers from
+	whole   bool     // the answer holds all that was recorded before it was asked for
 	errors  []int    // beyond those that every route may answer with
 }
 
@@ -96,6 +97,7 @@ func change[I any](s *Server, r route, run func(context.Context, *call, *I) (cha
 		if err != nil {
 			return nil, s.problem(ctx, err)
 		}
+		s.written.note(c, done.position)
 		c.answer = &answer{ID: done.id, Revision: done.revision, Position: done.position, Location: done.location}
 		return &changeOutput{
 			Status: op.DefaultStatus, ETag: etag(done.revision), Position: s.positions.token(done.position),
@@ -116,7 +118,11 @@ func read[I, O any](s *Server, r route, run func(context.Context, *call, *I) (O,
 	op.Parameters = append(op.Parameters, headerParam(headerMinPosition, "Waits, up to 5 s, until the answer is current as of this position"))
 	huma.Register(s.api, op, func(ctx context.Context, in *I) (*readOutput[O], error) {
 		c := callOf(ctx)
-		position, err := c.await(ctx, r.models...)
+		await := c.await
+		if r.whole {
+			await = c.awaitNow
+		}
+		position, err := await(ctx, r.models...)
 		if err != nil {
 			return nil, s.problem(ctx, err)
 		}

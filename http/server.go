@@ -31,6 +31,7 @@ type Server struct {
 	positions positions
 	cursors   cursors
 	metrics   *metrics
+	written   ownWrites
 	described []byte
 }
 
@@ -40,7 +41,8 @@ func New(config Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Config: config, positions: newPositions(config.LogID), cursors: cursors{config.ServerKey}, metrics: newMetrics()}
+	s := &Server{Config: config, positions: newPositions(config.LogID), cursors: cursors{config.ServerKey}, metrics: newMetrics(),
+		written: newOwnWrites()}
 	s.app = fiber.New(fiber.Config{
 		AppName: "client-secrets", BodyLimit: config.BodyLimit, CaseSensitive: true, StrictRouting: true,
 		DisableStartupMessage: true, DisableDefaultDate: false, ErrorHandler: s.failBefore, ReadBufferSize: headerBytes,
