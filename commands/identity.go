@@ -4,7 +4,11 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"strings"
+
+	"github.com/kdesk/client-secrets/domain"
 )
+
+const maxSubject = 255 // characters, of OpenID Connect Core 1.0, section 2
 
 // Hasher hashes what the log must recognise but not tell: identities and mail addresses. HMAC-SHA256 under a key of the
 // installation.
@@ -14,6 +18,14 @@ type Hasher struct {
 
 // Subject returns the hash of a sign-in's issuer and subject.
 func (h Hasher) Subject(issuer, subject string) []byte { return h.sum("subject", issuer, subject) }
+
+// Identity checks a sign-in that somebody names and returns its issuer, trimmed, with the hash of its subject.
+func (h Hasher) Identity(issuer, subject string) (string, []byte, error) {
+	var p domain.Problems
+	issuer = p.Name("body.issuer", issuer, domain.MaxName)
+	p.Name("body.subject", subject, maxSubject)
+	return issuer, h.Subject(issuer, subject), p.Err()
+}
 
 // Email returns the hash of a mail address, the same for any spelling in upper and lower case; nil for none.
 func (h Hasher) Email(address string) []byte {

@@ -69,6 +69,8 @@ type Runner struct {
 	Codec *eventstore.Codec
 	Index *live.Index
 	Now   func() time.Time // in UTC
+
+	turn turn
 }
 
 // Aggregate is how a command's aggregate is found and folded.

@@ -32,16 +32,17 @@ func (c Commands) Sync(ctx context.Context, req commands.Request, profile member
 	if err := c.Run.Authorise(req, domain.DirectoryManage); err != nil {
 		return commands.Result{}, err
 	}
-	return c.decide(ctx, req, profile.ID, func(s member.State) ([]domain.Event, error) { return c.sync(req, s, profile) })
+	return c.deciding(!profile.Active)(ctx, req, profile.ID, func(s member.State) ([]domain.Event, error) { return c.sync(req, s, profile) })
 }
 
 // sync takes a profile over. The last owner cannot be made inactive: nobody could undo it.
 func (c Commands) sync(req commands.Request, s member.State, profile member.Profile) ([]domain.Event, error) {
-	if s.Owner && !profile.Active && c.otherOwners(req.Workspace, profile.ID) == 0 {
+	profile.EmailHash = c.Hasher.Email(profile.Email)
+	events, err := member.Sync(s, profile)
+	if len(events) > 0 && s.Owner && !profile.Active && c.otherOwners(req.Workspace, profile.ID) == 0 {
 		return nil, member.ErrLastOwner
 	}
-	profile.EmailHash = c.Hasher.Email(profile.Email)
-	return member.Sync(s, profile)
+	return events, err
 }
 
 // Change is a partial change of what the directory says of a member: nil leaves a part as it is.
@@ -55,7 +56,8 @@ func (c Commands) Patch(ctx context.Context, req commands.Request, id string, ch
 	if err := c.Run.Authorise(req, domain.DirectoryManage); err != nil {
 		return commands.Result{}, err
 	}
-	return c.decide(ctx, req, id, func(s member.State) ([]domain.Event, error) {
+	deactivates := change.Active != nil && !*change.Active
+	return c.deciding(deactivates)(ctx, req, id, func(s member.State) ([]domain.Event, error) {
 		if !s.Exists {
 			return nil, member.ErrNotFound
 		}
@@ -74,7 +76,7 @@ func (c Commands) Remove(ctx context.Context, req commands.Request, id string) (
 	if err := c.Run.Authorise(req, domain.DirectoryManage); err != nil {
 		return commands.Result{}, err
 	}
-	return c.decide(ctx, req, id, func(s member.State) ([]domain.Event, error) {
+	return c.decideAlone(ctx, req, id, func(s member.State) ([]domain.Event, error) {
 		if err := c.Run.AuthoriseOwner(req); s.Owner && err != nil {
 			return nil, err
 		}
@@ -84,14 +86,20 @@ func (c Commands) Remove(ctx context.Context, req commands.Request, id string) (
 
 // SetPermissions gives a member exactly these permissions. Only owners may.
 func (c Commands) SetPermissions(ctx context.Context, req commands.Request, id string, permissions []domain.Permission) (commands.Result, error) {
-	return c.asOwner(ctx, req, id, func(s member.State) ([]domain.Event, error) {
+	if err := c.Run.AuthoriseOwner(req); err != nil {
+		return commands.Result{}, err
+	}
+	return c.decide(ctx, req, id, func(s member.State) ([]domain.Event, error) {
 		return member.SetPermissions(s, permissions)
 	})
 }
 
 // SetOwner makes a member an owner, or no longer one. Only owners may; the last owner stays.
 func (c Commands) SetOwner(ctx context.Context, req commands.Request, id string, owner bool) (commands.Result, error) {
-	return c.asOwner(ctx, req, id, func(s member.State) ([]domain.Event, error) {
+	if err := c.Run.AuthoriseOwner(req); err != nil {
+		return commands.Result{}, err
+	}
+	return c.decideAlone(ctx, req, id, func(s member.State) ([]domain.Event, error) {
 		return member.SetOwner(s, owner, c.otherOwners(req.Workspace, id))
 	})
 }
@@ -100,8 +108,14 @@ var errIdentityTaken = domain.Refuse(domain.Conflict, "identity_taken", "this si
 
 // BindIdentity makes a sign-in the member's. Only owners may. A sign-in is one member's at a time.
 func (c Commands) BindIdentity(ctx context.Context, req commands.Request, id, issuer, subject string) (commands.Result, error) {
-	hash := c.Hasher.Subject(issuer, subject)
-	return c.asOwner(ctx, req, id, func(s member.State) ([]domain.Event, error) {
+	if err := c.Run.AuthoriseOwner(req); err != nil {
+		return commands.Result{}, err
+	}
+	issuer, hash, err := c.Hasher.Identity(issuer, subject)
+	if err != nil {
+		return commands.Result{}, err
+	}
+	return c.decideAlone(ctx, req, id, func(s member.State) ([]domain.Event, error) {
 		if c.boundToAnother(req.Workspace, id, hash) {
 			return nil, errIdentityTaken
 		}
@@ -118,15 +132,22 @@ func (c Commands) boundToAnother(workspace uuid.UUID, id string, subjectHash []b
 	return taken
 }
 
-func (c Commands) asOwner(ctx context.Context, req commands.Request, id string, decide func(member.State) ([]domain.Event, error)) (commands.Result, error) {
-	if err := c.Run.AuthoriseOwner(req); err != nil {
-		return commands.Result{}, err
-	}
-	return c.decide(ctx, req, id, decide)
+type rule = func(member.State) ([]domain.Event, error)
+
+func (c Commands) decide(ctx context.Context, req commands.Request, id string, decide rule) (commands.Result, error) {
+	return commands.Run(ctx, c.Run, req, req.Command(), Aggregate(req.Workspace, id), decide)
 }
 
-func (c Commands) decide(ctx context.Context, req commands.Request, id string, decide func(member.State) ([]domain.Event, error)) (commands.Result, error) {
-	return commands.Run(ctx, c.Run, req, req.Command(), Aggregate(req.Workspace, id), decide)
+// decideAlone is for what looks at the workspace's other members: two owners must not end each other at the same moment.
+func (c Commands) decideAlone(ctx context.Context, req commands.Request, id string, decide rule) (commands.Result, error) {
+	return c.Run.Alone(ctx, func() (commands.Result, error) { return c.decide(ctx, req, id, decide) })
+}
+
+func (c Commands) deciding(alone bool) func(context.Context, commands.Request, string, rule) (commands.Result, error) {
+	if alone {
+		return c.decideAlone
+	}
+	return c.decide
 }
 
 func (c Commands) otherOwners(workspace uuid.UUID, id string) (n int) {

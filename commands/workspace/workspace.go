@@ -22,8 +22,8 @@ type Commands struct {
 
 // Founder is the first owner of a workspace.
 type Founder struct {
-	Profile member.Profile
-	Issuer  string // the sign-in that is theirs; empty to bind none yet
+	Profile member.Profile // active, whatever it says
+	Issuer  string         // the sign-in that is theirs; empty to bind none yet
 	Subject string
 }
 
@@ -50,17 +50,24 @@ func (c Commands) Open(ctx context.Context, req commands.Request, name string, f
 }
 
 func (c Commands) addOwner(ctx context.Context, req commands.Request, command uuid.UUID, founder Founder) error {
-	founder.Profile.EmailHash = c.Hasher.Email(founder.Profile.Email)
+	profile, issuer, hash := founder.Profile, "", []byte(nil)
+	profile.Active, profile.EmailHash = true, c.Hasher.Email(profile.Email)
+	if founder.Issuer != "" {
+		var err error
+		if issuer, hash, err = c.Hasher.Identity(founder.Issuer, founder.Subject); err != nil {
+			return err
+		}
+	}
 	own := uuid.NewSHA1(command, []byte("owner"))
 	_, err := commands.Run(ctx, c.Run, req, own, members.Aggregate(req.Workspace, founder.Profile.ID), func(s member.State) ([]domain.Event, error) {
 		return commands.Then(s, member.Evolve,
-			func(s member.State) ([]domain.Event, error) { return member.Sync(s, founder.Profile) },
+			func(s member.State) ([]domain.Event, error) { return member.Sync(s, profile) },
 			func(s member.State) ([]domain.Event, error) { return member.SetOwner(s, true, 0) },
 			func(s member.State) ([]domain.Event, error) {
-				if founder.Issuer == "" {
+				if issuer == "" {
 					return nil, nil
 				}
-				return member.BindIdentity(s, founder.Issuer, c.Hasher.Subject(founder.Issuer, founder.Subject))
+				return member.BindIdentity(s, issuer, hash)
 			})
 	})
 	if err != nil {
