@@ -3,6 +3,7 @@ package template
 
 import (
 	"context"
+	"errors"
 
 	"github.com/google/uuid"
 
@@ -50,5 +51,9 @@ func (c Commands) decide(ctx context.Context, req commands.Request, command, id 
 	if err := c.Run.Authorise(req, domain.TemplatesManage); err != nil {
 		return commands.Result{}, err
 	}
-	return commands.Run(ctx, c.Run, req, command, Aggregate(id), decide)
+	result, err := commands.Run(ctx, c.Run, req, command, Aggregate(id), decide)
+	if errors.Is(err, commands.ErrNoWorkspace) { // another workspace's, which must not show
+		err = template.ErrNotFound
+	}
+	return result, err
 }
