@@ -120,5 +120,6 @@ func (s *Server) repeat(f *fiber.Ctx, a answer) error {
 	if a.Location != "" {
 		f.Set(fiber.HeaderLocation, a.Location)
 	}
-	return f.Status(a.Status).JSON(ChangeBody{a.ID, a.Revision})
+	f.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+	return json.NewEncoder(f.Status(a.Status)).Encode(ChangeBody{a.ID, a.Revision})
 }

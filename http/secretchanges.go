@@ -17,7 +17,7 @@ import (
 
 // SecretBody is a new secret.
 type SecretBody struct {
-	TemplateID  uuid.UUID         `json:"template_id"`
+	TemplateID  string            `json:"template_id" format:"uuid"`
 	Name        string            `json:"name"`
 	Description string            `json:"description,omitempty"`
 	ExpiresAt   *time.Time        `json:"expires_at,omitempty" nullable:"true"`
@@ -118,8 +118,12 @@ func (c *call) onSecret(in *Owned, run func(commands.Request, uuid.UUID) (comman
 
 func (s *Server) createSecret(ctx context.Context, c *call, in *createSecret) (changed, error) {
 	b := in.Body
+	template, err := parseUUID(b.TemplateID, "body.template_id")
+	if err != nil {
+		return changed{}, err
+	}
 	draft := secret.Draft{
-		Template: b.TemplateID, Name: b.Name, Description: b.Description, ExpiresAt: b.ExpiresAt, Fields: b.Fields,
+		Template: template, Name: b.Name, Description: b.Description, ExpiresAt: b.ExpiresAt, Fields: b.Fields,
 		Tickets: b.Tickets, Contacts: b.Contacts,
 	}
 	for _, a := range b.Assignments {
