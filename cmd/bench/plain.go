@@ -29,7 +29,7 @@ const (
 
 const plainSQL = `SELECT r.id, r.changed, r.doc FROM ticketpanel.link l
 	JOIN ticketpanel.record r ON r.workspace = l.workspace AND r.id = l.secret
-	WHERE l.workspace = $1 AND l.key = $2`
+	WHERE l.workspace = $1 AND l.key = $2 ORDER BY l.secret`
 
 // plain is that server.
 type plain struct {
