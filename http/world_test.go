@@ -158,3 +158,6 @@ func (b *lockedBuffer) String() string {
 	defer b.mu.Unlock()
 	return b.Buffer.String()
 }
+
+// parse is into for property tests.
+func (a answered) parse(t require.TestingT, v any) { require.NoError(t, json.Unmarshal(a.body, v)) }
