@@ -20,11 +20,12 @@ import (
 
 // Refusals that every command may answer with.
 var (
-	ErrForbidden      = domain.Refuse(domain.Forbidden, "permission_missing", "you lack the permission for this")
-	ErrNoWorkspace    = domain.Refuse(domain.NotFound, "not_found", "there is nothing here that you can see")
-	ErrLogUnavailable = domain.Refuse(domain.Unavailable, "log_unavailable", "the event log cannot be reached; retrying is safe")
-	ErrStale          = domain.Refuse(domain.Precondition, "stale_revision", "it changed since you read it: read it again")
-	ErrBusy           = domain.Refuse(domain.Conflict, "busy", "others are changing this at the same time; retrying is safe")
+	ErrForbidden        = domain.Refuse(domain.Forbidden, "permission_missing", "you lack the permission for this")
+	ErrNoWorkspace      = domain.Refuse(domain.NotFound, "not_found", "there is nothing here that you can see")
+	ErrLogUnavailable   = domain.Refuse(domain.Unavailable, "log_unavailable", "the event log cannot be reached; retrying is safe")
+	ErrVaultUnavailable = domain.Refuse(domain.Unavailable, "vault_unavailable", "the vault cannot be reached; retrying is safe")
+	ErrStale            = domain.Refuse(domain.Precondition, "stale_revision", "it changed since you read it: read it again")
+	ErrBusy             = domain.Refuse(domain.Conflict, "busy", "others are changing this at the same time; retrying is safe")
 )
 
 const (

@@ -141,6 +141,9 @@ func join(t testing.TB, server *storetest.Server, c vault.Config) *World {
 // Stop ends the subscription, the index and the gate, as the end of the process does. The log stays.
 func (w *World) Stop() { w.stop() }
 
+// CutDatabase ends the vault's connections for good.
+func (w *World) CutDatabase() { w.vault.Pool.Close() }
+
 type reader struct{ *eventstore.Reader }
 
 func (r reader) Next(ctx context.Context) (eventstore.Batch, error) {

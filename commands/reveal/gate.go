@@ -259,12 +259,10 @@ type fetchedValue struct {
 	err        error
 }
 
-var errVaultUnavailable = domain.Refuse(domain.Unavailable, "vault_unavailable", "the vault cannot be reached; retrying is safe")
-
 func (g *Gate) open(ctx context.Context, workspace uuid.UUID, ask Ask, v verdict, fetched <-chan fetchedValue) (vault.Secret, error) {
 	got := <-fetched
 	if got.err != nil {
-		return nil, errors.Join(errVaultUnavailable, fmt.Errorf("fetching a value: %w", got.err))
+		return nil, errors.Join(commands.ErrVaultUnavailable, fmt.Errorf("fetching a value: %w", got.err))
 	}
 	ref := vault.Ref{Workspace: workspace, Subject: domain.Stream(domain.SecretKind, ask.Secret), Field: ask.Field, Version: v.version}
 	value, err := g.vault.Open(ctx, ref, sealedOf(v.content), got.ciphertext)

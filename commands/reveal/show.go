@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/kdesk/client-secrets/commands"
 	"github.com/kdesk/client-secrets/domain"
 	"github.com/kdesk/client-secrets/domain/secret"
 	"github.com/kdesk/client-secrets/vault"
@@ -31,7 +32,7 @@ func (g *Gate) Show(ctx context.Context, workspace uuid.UUID, shown []Shown) (ma
 	}
 	found, err := g.vault.Fetch(ctx, ids)
 	if err != nil {
-		return nil, fmt.Errorf("%w: fetching values: %w", errVaultUnavailable, err)
+		return nil, fmt.Errorf("%w: fetching values: %w", commands.ErrVaultUnavailable, err)
 	}
 	values := make(map[uuid.UUID]string, len(found))
 	for _, s := range shown {

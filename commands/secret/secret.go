@@ -4,6 +4,7 @@ package secret
 
 import (
 	"context"
+	"errors"
 
 	"github.com/google/uuid"
 
@@ -50,11 +51,26 @@ func (c Commands) put(ctx context.Context, workspace, id uuid.UUID, items []vaul
 	}()
 	sealed, err := c.Vault.Put(ctx, workspace, domain.Stream(domain.SecretKind, id), items)
 	if err != nil {
-		return nil, err
+		return nil, unstored(err)
 	}
 	contents := make([]secret.Content, len(sealed))
 	for i, s := range sealed {
 		contents[i] = secret.Content{ID: s.ContentID, KeyID: s.KeyID, Alg: s.Alg, SHA256: s.SHA256[:]}
 	}
 	return contents, nil
+}
+
+// unstored says what it means for the caller that the vault did not take a value. What it refuses or finds altered stays
+// what it is; all else is the database or the key service out of reach.
+func unstored(err error) error {
+	var refusal *domain.Error
+	if errors.As(err, &refusal) {
+		return err
+	}
+	for _, broken := range []error{vault.ErrTampered, vault.ErrNoKey, vault.ErrMissing, vault.ErrRootKey} {
+		if errors.Is(err, broken) {
+			return err
+		}
+	}
+	return errors.Join(commands.ErrVaultUnavailable, err)
 }

@@ -391,3 +391,25 @@ func TestSetValueOvertaken(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{commandstest.Value, "faster", "slower"}, s.values(t, s.Secret, "api_key"))
 }
+
+func TestVaultAwayRefusesAndRecordsNothing(t *testing.T) {
+	s := newScene(t)
+	before := len(s.Stored(t))
+	s.CutDatabase()
+	_, err := s.Secrets.Create(t.Context(), s.By(commandstest.Owner), s.draft())
+	refused(t, err, domain.Unavailable, "vault_unavailable")
+	_, err = s.Secrets.SetValue(t.Context(), s.By(commandstest.Owner), s.Secret, "api_key", "two")
+	refused(t, err, domain.Unavailable, "vault_unavailable")
+	assert.Len(t, s.Stored(t), before)
+}
+
+func TestLogAwayLeavesNothingHalfDone(t *testing.T) {
+	s := newScene(t)
+	before := s.VaultRows(t)
+	s.Server.Stop(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_, err := s.Secrets.Create(ctx, s.By(commandstest.Owner), s.draft())
+	refused(t, err, domain.Unavailable, "log_unavailable")
+	assert.Equal(t, before, s.VaultRows(t))
+}
