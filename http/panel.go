@@ -2,8 +2,12 @@ package http
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	nethttp "net/http"
+	"unicode/utf8"
 
+	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
 	"github.com/kdesk/client-secrets/domain"
@@ -32,33 +36,73 @@ type panelInput struct {
 	Ticket string `path:"ticket" doc:"Ticket id, source:id"`
 }
 
+const panelModel = "ticketpanel"
+
+// panelRoutes registers the panel. It is asked for with every ticket that is opened: it is described here and served by a
+// handler of its own, which costs a third less.
 func (s *Server) panelRoutes() {
-	read(s, route{method: nethttp.MethodGet, path: inWorkspace + "/tickets/{ticket}/panel", id: "get-ticket-panel", tag: "Ticket panel",
-		summary: "The client secrets that matter to a ticket", models: []string{"ticketpanel"}}, s.panel)
+	op := s.operation(route{method: nethttp.MethodGet, path: inWorkspace + "/tickets/{ticket}/panel", id: "get-ticket-panel",
+		tag: "Ticket panel", summary: "The client secrets that matter to a ticket"})
+	op.Parameters = append(op.Parameters, minPositionParam())
+	describeOnly[panelInput, Panel](s.api, op)
+	s.app.Get("/v1/workspaces/:workspace/tickets/:ticket/panel", s.servePanel)
 }
 
-func (s *Server) panel(ctx context.Context, c *call, in *panelInput) (Panel, *uint64, error) {
-	ticket, err := foreignID(in.Ticket, "path.ticket")
-	if err == nil {
-		err = in.Search.check()
-	}
+func (s *Server) servePanel(f *fiber.Ctx) error {
+	c, _ := f.Locals(callKey{}).(*call)
+	ticket, err := foreignID(f.Params("ticket"), "path.ticket")
 	if err != nil {
-		return Panel{}, nil, err
+		return err
 	}
+	q, err := onlyQuery(f)
+	if err != nil {
+		return err
+	}
+	position, err := c.await(f.UserContext(), panelModel)
+	if err != nil {
+		return err
+	}
+	p, err := s.panel(f.UserContext(), c, ticket, q)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("encoding a panel: %w", err)
+	}
+	f.Set(headerPosition, s.positions.token(position))
+	f.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+	f.Response().SetBodyRaw(body)
+	return nil
+}
+
+// onlyQuery reads the text to find; any other parameter is refused.
+func onlyQuery(f *fiber.Ctx) (string, error) {
+	args := f.Context().QueryArgs()
+	q := string(args.Peek("q"))
+	if args.Len() > 1 || args.Len() == 1 && !args.Has("q") || utf8.RuneCountInString(q) > maxSearch {
+		return "", malformed("invalid_parameter", "is not valid here", "query")
+	}
+	return q, plainText(q, "query.q")
+}
+
+// panel returns what a ticket's page shows to the caller.
+func (s *Server) panel(ctx context.Context, c *call, ticket, q string) (Panel, error) {
 	sight := c.sight()
 	if !sight.enabled {
-		return Panel{}, nil, nil
+		return Panel{}, nil
 	}
 	v := c.verification()
 	p := Panel{Enabled: true, Items: []PanelItem{}, Linkable: []Secret{}, Verification: &v}
 	if sight.nothing() {
-		return p, nil, nil
+		return p, nil
 	}
-	items, linkable, err := s.candidates(ctx, c, sight, ticket, in.Q)
+	items, linkable, err := s.candidates(ctx, c, sight, ticket, q)
 	if err != nil {
-		return Panel{}, nil, err
+		return Panel{}, err
 	}
-	return p, nil, c.fill(ctx, &p, items, linkable)
+	err = c.fill(ctx, &p, items, linkable)
+	return p, err
 }
 
 // sight is what the caller may see in the workspace.

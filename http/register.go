@@ -46,6 +46,8 @@ type Paging struct {
 
 func (p *Paging) paging() *Paging { return p }
 
+const maxSearch = 200 // characters; also in the tag below
+
 // Search narrows a list to items with a text in them.
 type Search struct {
 	Q string `query:"q" maxLength:"200" doc:"Text to find, whatever the case"`
@@ -115,7 +117,7 @@ type readOutput[O any] struct {
 // read registers a route that reads one thing. The revision may be nil.
 func read[I, O any](s *Server, r route, run func(context.Context, *call, *I) (O, *uint64, error)) {
 	op := s.operation(r)
-	op.Parameters = append(op.Parameters, headerParam(headerMinPosition, "Waits, up to 5 s, until the answer is current as of this position"))
+	op.Parameters = append(op.Parameters, minPositionParam())
 	huma.Register(s.api, op, func(ctx context.Context, in *I) (*readOutput[O], error) {
 		c := callOf(ctx)
 		await := c.await
@@ -199,6 +201,10 @@ func commonErrors(r route) []int {
 
 func headerParam(name, doc string) *huma.Param {
 	return &huma.Param{Name: name, In: "header", Description: doc, Schema: &huma.Schema{Type: huma.TypeString}}
+}
+
+func minPositionParam() *huma.Param {
+	return headerParam(headerMinPosition, "Waits, up to 5 s, until the answer is current as of this position")
 }
 
 // problem turns an error of a handler into its answer and logs what callers are not told.
