@@ -92,6 +92,8 @@ func problemOf(err error) *Problem {
 		return unavailable("timeout", "this took too long; retrying is safe", err)
 	case errors.As(err, &routing):
 		return routed(routing)
+	case outOfReach(err):
+		return unavailable("database_unavailable", "the database cannot be reached; retrying is safe", err)
 	}
 	p := newProblem(nethttp.StatusInternalServerError, "internal", "something went wrong on our side")
 	p.cause = err

@@ -107,8 +107,13 @@ func acquire(ctx context.Context, pool *pgxpool.Pool, m *model, holder string, t
 	return r, true, nil
 }
 
-func (l lease) renew(ctx context.Context, db execer, ttl time.Duration) error {
-	return l.update(ctx, db, "SET lease_until = now() + $4", "", ttl)
+// renew keeps the lease. at is the checkpoint as it must still be, nil if that is about to move: a database that crashed
+// and lost commits must be noticed even while no events come.
+func (l lease) renew(ctx context.Context, db execer, ttl time.Duration, at *checkpoint) error {
+	if at == nil {
+		return l.update(ctx, db, "SET lease_until = now() + $4", "", ttl)
+	}
+	return l.update(ctx, db, "SET lease_until = now() + $4", " AND position = $5", ttl, int64(at.Position))
 }
 
 // release lets the next one in at once.

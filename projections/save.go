@@ -26,7 +26,7 @@ func (t *term) heartbeat(ctx context.Context) error {
 			return err
 		}
 		renewing, cancel := context.WithTimeout(ctx, t.runner.cfg.Lease/3)
-		err := t.lease.renew(renewing, t.runner.cfg.Pool, t.runner.cfg.Lease)
+		err := t.renew(renewing)
 		cancel()
 		if errors.Is(err, errFenced) {
 			t.end(errFenced)
@@ -36,6 +36,14 @@ func (t *term) heartbeat(ctx context.Context) error {
 			t.runner.log.Warn("renewing a lease failed", "projection", t.model.name, "error", redact(err))
 		}
 	}
+}
+
+func (t *term) renew(ctx context.Context) error {
+	if !t.mu.TryLock() { // a batch is being applied, and notices by itself
+		return t.lease.renew(ctx, t.runner.cfg.Pool, t.runner.cfg.Lease, nil)
+	}
+	defer t.mu.Unlock()
+	return t.lease.renew(ctx, t.runner.cfg.Pool, t.runner.cfg.Lease, &t.stored)
 }
 
 // save stores the checkpoint when only events of no interest have gone by, at most once every Idle.

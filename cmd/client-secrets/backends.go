@@ -29,8 +29,10 @@ type backends struct {
 	vault *vault.Vault
 	codec *eventstore.Codec
 
+	database *database // the embedded one that this process runs; nil if it runs none
+
 	holder string          // this instance's name in leases, if there can be no other one; "" makes one up
-	failed <-chan struct{} // closed when an embedded server has stopped by itself; nil if there is none
+	failed <-chan struct{} // closed when the embedded event log has stopped by itself; nil if this process runs none
 	closes []func() error  // newest last
 }
 
@@ -64,10 +66,11 @@ func openBackends(ctx context.Context, c config, logger *slog.Logger) (b *backen
 func (b *backends) openDatabase(ctx context.Context, c config, logger *slog.Logger) error {
 	url := c.DatabaseURL
 	if folder, ok := strings.CutPrefix(url, embeddedScheme); ok {
-		private, err := postgres.StartPrivate(ctx, postgres.PrivateConfig{Dir: folder, Logger: logger, Durable: true})
+		private, err := startDatabase(ctx, folder, logger)
 		switch running, found := postgres.RunningURL(folder); {
 		case err == nil:
-			b.closes = append(b.closes, private.Close)
+			b.database = &database{folder: folder, logger: logger, server: private}
+			b.closes = append(b.closes, b.database.close)
 			url = private.URL()
 		case errors.Is(err, postgres.ErrInUse) && found:
 			url = running

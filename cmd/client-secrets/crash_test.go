@@ -10,8 +10,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -187,4 +189,26 @@ func (p *program) allReveals(t *testing.T, position string) map[uuid.UUID]bool {
 			return found
 		}
 	}
+}
+
+// TestEmbeddedDatabaseComesBack kills PostgreSQL under the server: what needs it fails meanwhile and then works again.
+func TestEmbeddedDatabaseComesBack(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	p := launch(t, data)
+	line, err := os.ReadFile(filepath.Join(data, "postgres", "data", "postmaster.pid"))
+	require.NoError(t, err)
+	pid, err := strconv.Atoi(strings.SplitN(string(line), "\n", 2)[0])
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		status, header, body := p.call("agent", "GET", "/tickets/"+p.demo.Ticket+"/panel", "")
+		if status != http.StatusOK {
+			assert.Equal(t, http.StatusServiceUnavailable, status, string(body))
+			assert.NotEmpty(t, header.Get("Retry-After"))
+		}
+		assert.Equal(c, http.StatusOK, status)
+		assert.Contains(c, string(body), "Acme production tenant")
+	}, 20*time.Second, 20*time.Millisecond)
+	status, _, body := p.call("manager", "PATCH", "/secrets/"+p.demo.Secret.String(), `{"description":"after the database came back"}`)
+	assert.Equal(t, http.StatusOK, status, string(body))
 }

@@ -133,8 +133,8 @@ func (p *product) awaitIndex(ctx context.Context) error {
 
 var errStopped = errors.New("the embedded event log has stopped: it could not write")
 
-// watchBackends ends the product when an embedded server has stopped by itself: nothing could be recorded any more.
-func (p *product) watchBackends(ctx context.Context) error {
+// watchLog ends the product when the embedded event log has stopped by itself: nothing could be recorded any more.
+func (p *product) watchLog(ctx context.Context) error {
 	select {
 	case <-p.failed:
 		return errStopped

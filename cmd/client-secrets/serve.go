@@ -71,7 +71,10 @@ func serve(ctx context.Context, c config, logger *slog.Logger, out io.Writer) (e
 		return err
 	}
 	g := p.readLog()
-	g.add("the embedded servers", p.watchBackends)
+	g.add("the embedded event log", p.watchLog)
+	if p.database != nil {
+		g.add("the embedded database", p.database.keep)
+	}
 	g.add("the projections", func(ctx context.Context) error { return p.runner.Run(ctx, p.subscriber) })
 	g.add("the API", func(ctx context.Context) error { return server.Serve(ctx, listener) })
 	g.add("forgetting old answers", p.answers.Sweep)
