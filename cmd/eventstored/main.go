@@ -30,6 +30,7 @@ func command() *cobra.Command {
 	var cfg embedded.Config
 	var asJSON bool
 	var cacheMiB int64
+	var users string
 	cmd := &cobra.Command{
 		Use:           "eventstored",
 		Short:         "Serve an event store that keeps its data in one directory",
@@ -37,6 +38,10 @@ func command() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: false,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if cfg.Users, err = readUsers(users); err != nil {
+				return err
+			}
 			cfg.CacheBytes = cacheMiB << 20
 			cfg.Logger = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
 			return run(cmd.Context(), cfg, asJSON, cmd.OutOrStdout())
@@ -46,7 +51,8 @@ func command() *cobra.Command {
 	flags.StringVar(&cfg.Dir, "dir", "", "data directory, created if absent")
 	flags.StringVar(&cfg.Listen, "listen", "127.0.0.1:2113", "address to listen on; port 0 takes a free one")
 	flags.BoolVar(&cfg.Insecure, "insecure", false, "no TLS and no password, for tests on loopback")
-	flags.StringVar(&cfg.Username, "username", "", "name of the one user (default admin)")
+	flags.StringVar(&cfg.Username, "username", "", "name of the administrator (default admin); EVENTSTORED_PASSWORD is the password")
+	flags.StringVar(&users, "users", "", "JSON file with a list of more users: name, password, groups")
 	flags.Int64Var(&cacheMiB, "cache", 256, "size of the block cache in MiB")
 	flags.BoolVar(&asJSON, "json", false, "print the connection string as JSON")
 	cobra.CheckErr(cmd.MarkFlagRequired("dir"))

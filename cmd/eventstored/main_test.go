@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -32,4 +34,16 @@ func TestADirectoryIsRequired(t *testing.T) {
 	cmd.SetOut(io.Discard)
 	cmd.SetErr(io.Discard)
 	require.ErrorContains(t, cmd.ExecuteContext(t.Context()), `"dir" not set`)
+}
+
+func TestUsersComeFromAFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "users.json")
+	require.NoError(t, os.WriteFile(file, []byte(`[{"name":"app","password":"hidden","groups":["product"]}]`), 0o600))
+	users, err := readUsers(file)
+	require.NoError(t, err)
+	require.Equal(t, []embedded.User{{Name: "app", Password: "hidden", Groups: []string{"product"}}}, users)
+	require.NoError(t, os.WriteFile(file, []byte(`[{"name":"app","password":"hidden","groops":[]}]`), 0o600))
+	_, err = readUsers(file)
+	require.ErrorContains(t, err, "not a JSON list")
+	require.NotContains(t, err.Error(), "hidden")
 }

@@ -9,9 +9,7 @@ import (
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
 
 	"github.com/kdesk/client-secrets/eventstore/embedded/internal/storage"
 )
@@ -44,6 +42,9 @@ func (s *streamsService) append(call api.Streams_AppendServer) error {
 	if err != nil {
 		return err
 	}
+	if err := s.authorize(call.Context(), stream, toWrite); err != nil {
+		return err
+	}
 	expected, err := parseExpected(options)
 	if err != nil {
 		return err
@@ -74,31 +75,33 @@ func proposed(call api.Streams_AppendServer) ([]storage.Event, error) {
 		if err != nil {
 			return nil, err
 		}
-		event, err := parseEvent(msg.GetProposedMessage())
+		m := msg.GetProposedMessage()
+		event, err := newEvent(m.GetId(), m.GetMetadata(), m.GetData(), m.GetCustomMetadata())
 		if err != nil {
 			return nil, err
 		}
-		if size += len(event.Data) + len(event.Metadata) + 2*len(event.Type); size > MaxAppendSize {
+		if size += eventSize(event); size > MaxAppendSize {
 			return nil, tooLarge()
 		}
 		events = append(events, event)
 	}
 }
 
-func parseEvent(m *api.AppendReq_ProposedMessage) (storage.Event, error) {
-	system := m.GetMetadata()
+func newEvent(id *shared.UUID, system map[string]string, data, metadata []byte) (storage.Event, error) {
 	kind, hasType := system["type"]
 	contentType, hasContentType := system["content-type"]
-	if m == nil || !hasType || !hasContentType {
+	if !hasType || !hasContentType {
 		return storage.Event{}, invalid("an event needs the system metadata type and content-type")
 	}
-	id, err := parseID(m.GetId())
+	parsed, err := parseID(id)
 	if err != nil {
 		return storage.Event{}, err
 	}
-	return storage.Event{ID: id, Type: kind, JSON: contentType == "application/json",
-		Data: m.GetData(), Metadata: m.GetCustomMetadata()}, nil
+	return storage.Event{ID: parsed, Type: kind, JSON: contentType == "application/json", Data: data, Metadata: metadata}, nil
 }
+
+// eventSize is what an event counts towards MaxAppendSize.
+func eventSize(e storage.Event) int { return len(e.Data) + len(e.Metadata) + 2*len(e.Type) }
 
 func parseID(id *shared.UUID) (uuid.UUID, error) {
 	switch value := id.GetValue().(type) {
@@ -144,11 +147,10 @@ func (s *streamsService) remove(ctx context.Context, id *shared.StreamIdentifier
 	if err != nil {
 		return storage.Result{}, err
 	}
+	setTrailer := func(md metadata.MD) { _ = grpc.SetTrailer(ctx, md) } // fails only outside a call
+	if err := s.authorize(ctx, stream, toDelete); err != nil {
+		return storage.Result{}, toStatus(err, setTrailer)
+	}
 	result, err := do(ctx, stream, expected)
-	return result, toStatus(err, func(md metadata.MD) { _ = grpc.SetTrailer(ctx, md) }) // fails only outside a call
-}
-
-// BatchAppend is not offered; clients find that out from the supported methods and use Append.
-func (s *streamsService) BatchAppend(api.Streams_BatchAppendServer) error {
-	return status.Error(codes.Unimplemented, "the embedded event store does not offer BatchAppend; use Append")
+	return result, toStatus(err, setTrailer)
 }

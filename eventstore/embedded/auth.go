@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"google.golang.org/grpc"
@@ -17,7 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// defaultUser is the name of the only user unless the configuration says otherwise.
+// defaultUser is the name of the administrator unless the configuration says otherwise.
 const defaultUser = "admin"
 
 // loadPassword returns the password kept in the file, making one on first use.
@@ -36,11 +37,47 @@ func loadPassword(path string) (string, error) {
 	return password, nil
 }
 
-// authenticator admits one user by HTTP basic authentication.
-type authenticator struct{ digest [sha256.Size]byte }
+// User is somebody who may call the server.
+type User struct {
+	// Name and Password, as sent by HTTP basic authentication. Required; the name has no colon.
+	Name, Password string
+	// Groups the user is in. Those in $admins may do everything; for everybody else access control lists
+	// decide, which name users and groups.
+	Groups []string
+}
 
-func newAuthenticator(user, password string) *authenticator {
-	return &authenticator{sha256.Sum256([]byte(user + ":" + password))}
+func (u *User) admin() bool { return u.in(adminsGroup) }
+
+func (u *User) in(group string) bool { return slices.Contains(u.Groups, group) }
+
+// authenticator admits its users by HTTP basic authentication.
+type authenticator map[string]account
+
+type account struct {
+	user   *User
+	digest [sha256.Size]byte // of the password
+}
+
+func newAuthenticator(users []User) (authenticator, error) {
+	a := authenticator{}
+	for _, u := range users {
+		switch _, known := a[u.Name]; {
+		case u.Name == "" || u.Password == "" || strings.Contains(u.Name, ":"):
+			return nil, fmt.Errorf("user %q needs a name without a colon, and a password", u.Name)
+		case known:
+			return nil, fmt.Errorf("user %q is listed twice", u.Name)
+		}
+		a[u.Name] = account{user: &u, digest: sha256.Sum256([]byte(u.Password))}
+	}
+	return a, nil
+}
+
+type userKey struct{}
+
+// userOf is who calls; nil on an insecure server, where everybody may do everything.
+func userOf(ctx context.Context) *User {
+	user, _ := ctx.Value(userKey{}).(*User)
+	return user
 }
 
 // open lists what clients call before they authenticate.
@@ -49,35 +86,47 @@ func open(method string) bool {
 		strings.HasPrefix(method, "/event_store.client.gossip.")
 }
 
-func (a *authenticator) check(ctx context.Context, method string) error {
+// check returns ctx with the calling user in it.
+func (a authenticator) check(ctx context.Context, method string) (context.Context, error) {
 	if open(method) {
-		return nil
+		return ctx, nil
 	}
 	md, _ := metadata.FromIncomingContext(ctx)
 	header := md.Get("authorization")
 	if len(header) == 0 {
-		return accessDenied()
+		return nil, accessDenied()
 	}
 	kind, encoded, _ := strings.Cut(header[0], " ")
 	given, err := base64.StdEncoding.DecodeString(encoded)
-	digest := sha256.Sum256(given)
-	if err != nil || !strings.EqualFold(kind, "basic") || subtle.ConstantTimeCompare(digest[:], a.digest[:]) != 1 {
-		return status.Error(codes.Unauthenticated, "the credentials are not valid")
+	name, password, _ := strings.Cut(string(given), ":")
+	found := a[name] // of an unknown user: a digest that no password has
+	digest := sha256.Sum256([]byte(password))
+	if err != nil || !strings.EqualFold(kind, "basic") || subtle.ConstantTimeCompare(digest[:], found.digest[:]) != 1 {
+		return nil, status.Error(codes.Unauthenticated, "the credentials are not valid")
 	}
-	return nil
+	return context.WithValue(ctx, userKey{}, found.user), nil
 }
 
-func (a *authenticator) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	err := a.check(ctx, info.FullMethod)
+func (a authenticator) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	known, err := a.check(ctx, info.FullMethod)
 	if err != nil {
 		return nil, toStatus(err, func(md metadata.MD) { _ = grpc.SetTrailer(ctx, md) }) // fails only outside a call
 	}
-	return next(ctx, req)
+	return next(known, req)
 }
 
-func (a *authenticator) stream(srv any, call grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	if err := a.check(call.Context(), info.FullMethod); err != nil {
+func (a authenticator) stream(srv any, call grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	known, err := a.check(call.Context(), info.FullMethod)
+	if err != nil {
 		return toStatus(err, call.SetTrailer)
 	}
-	return next(srv, call)
+	return next(srv, &userCall{call, known})
 }
+
+// userCall is a call whose context knows the user.
+type userCall struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (c *userCall) Context() context.Context { return c.ctx }

@@ -2,8 +2,8 @@
 // the official clients work with it unchanged, and keeps its events durably in one directory. It serves one
 // machine, tests and CI; moving to a cluster is a change of connection string.
 //
-// It offers reads, catch-up subscriptions, appends, deletes and stream metadata, with the semantics, limits
-// and error shapes of the 24.10 servers. It does not replicate, scavenge, project, check access control
-// lists (there is one user, who may do everything) or run persistent subscriptions; what it lacks it
-// answers UNIMPLEMENTED, saying so.
+// It offers reads, catch-up subscriptions, appends, deletes, stream metadata, users and access control lists,
+// with the semantics, limits and error shapes of the 24.10 servers. Users are configured, not managed. It does
+// not replicate, scavenge, project or run persistent subscriptions; what it lacks it answers UNIMPLEMENTED,
+// saying so.
 package embedded

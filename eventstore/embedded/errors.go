@@ -66,6 +66,8 @@ func toStatus(err error, setTrailer func(metadata.MD)) error {
 		err = streamDeleted(deleted.Stream)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return status.FromContextError(err).Err()
+	case errors.Is(err, storage.ErrFull):
+		return status.Error(codes.ResourceExhausted, err.Error())
 	}
 	var refused *refusal
 	if errors.As(err, &refused) {

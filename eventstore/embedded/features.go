@@ -30,6 +30,7 @@ func (featuresService) GetSupportedMethods(context.Context, *shared.Empty) (*fea
 	}
 	return &features.SupportedMethods{EventStoreServerVersion: protocolVersion, Methods: []*features.SupportedMethod{
 		method("read", "position", "events"), method("append"), method("delete"), method("tombstone"),
+		method("batchappend", "deadline_duration"),
 	}}, nil
 }
 

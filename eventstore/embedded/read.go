@@ -18,6 +18,9 @@ const chunkScan = 16 << 10
 func (s *streamsService) Read(req *api.ReadReq, call api.Streams_ReadServer) error {
 	r, err := parseRead(req)
 	if err == nil {
+		err = s.authorize(call.Context(), r.stream, toRead)
+	}
+	if err == nil {
 		switch {
 		case r.subscription && r.stream == "":
 			err = s.subscribeAll(r, call)

@@ -12,7 +12,8 @@ import (
 
 // secrets are the files of a server that is not insecure.
 type secrets struct {
-	user, password string
+	user, password string // of the administrator
+	auth           authenticator
 	cert           tls.Certificate
 	caFile         string
 }
@@ -28,15 +29,18 @@ func loadSecrets(cfg Config) (*secrets, error) {
 			return nil, err
 		}
 	}
+	admin := User{Name: s.user, Password: s.password, Groups: []string{adminsGroup}}
+	if s.auth, err = newAuthenticator(append([]User{admin}, cfg.Users...)); err != nil {
+		return nil, err
+	}
 	s.cert, s.caFile, err = loadTLS(filepath.Join(cfg.Dir, "tls"))
 	return s, err
 }
 
 func (s *secrets) options() []grpc.ServerOption {
-	auth := newAuthenticator(s.user, s.password)
 	return []grpc.ServerOption{
 		grpc.Creds(credentials.NewTLS(&tls.Config{Certificates: []tls.Certificate{s.cert}, MinVersion: tls.VersionTLS12})),
-		grpc.UnaryInterceptor(auth.unary), grpc.StreamInterceptor(auth.stream),
+		grpc.UnaryInterceptor(s.auth.unary), grpc.StreamInterceptor(s.auth.stream),
 	}
 }
 

@@ -34,9 +34,11 @@ type Config struct {
 	Listen string
 	// Insecure serves without TLS and without authentication. Open refuses it on anything but loopback.
 	Insecure bool
-	// Username and Password of the one user. Empty: admin, and a generated password that is kept in Dir,
+	// Username and Password of the administrator. Empty: admin, and a generated password that is kept in Dir,
 	// readable by its owner only. Unused when Insecure.
 	Username, Password string
+	// Users besides the administrator. Unused when Insecure.
+	Users []User
 	// CacheBytes is the size of the block cache. Memtables come on top, up to the same again. Zero: 256 MiB.
 	CacheBytes int64
 	// Logger receives what an operator should know, never event data. Nil: slog.Default().
@@ -141,6 +143,7 @@ func serve(ctx context.Context, cfg Config, store *storage.Store) (*Server, erro
 		stopping: make(chan struct{}), stopped: make(chan struct{})}
 	s.connection = connectionString(s.addr, secure)
 	api.RegisterStreamsServer(s.grpc, &streamsService{store: store, stopping: s.stopping})
+	(&persistentService{store: store}).register(s.grpc)
 	features.RegisterServerFeaturesServer(s.grpc, featuresService{})
 	gossip.RegisterGossipServer(s.grpc, &gossipService{id: uuid.New(), listen: s.addr})
 	go s.serve(listener, cfg.Logger)

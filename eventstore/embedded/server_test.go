@@ -62,7 +62,12 @@ func TestADirectoryHasOneServer(t *testing.T) {
 
 func TestWhatIsNotOfferedSaysSo(t *testing.T) {
 	c := newClient(t)
-	err := c.CreatePersistentSubscription(within(t), "s", "group", esdb.PersistentStreamSubscriptionOptions{})
+	require.NoError(t, c.CreatePersistentSubscription(within(t), "s", "group", esdb.PersistentStreamSubscriptionOptions{}),
+		"clients probe servers with it")
+	require.Error(t, c.CreatePersistentSubscription(within(t), "s", "", esdb.PersistentStreamSubscriptionOptions{}))
+	_, err := c.SubscribeToPersistentSubscription(within(t), "s", "group", esdb.SubscribeToPersistentSubscriptionOptions{})
+	require.Equal(t, esdb.ErrorCodeUnsupportedFeature, code(t, err))
+	err = c.DeletePersistentSubscription(within(t), "s", "group", esdb.DeletePersistentSubscriptionOptions{})
 	require.Equal(t, esdb.ErrorCodeUnsupportedFeature, code(t, err))
 	require.ErrorContains(t, err, "no persistent subscriptions")
 }

@@ -34,7 +34,7 @@ func transportOptions() []grpc.ServerOption {
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 10 * time.Second, Timeout: 10 * time.Second}),
 		grpc.UnknownServiceHandler(func(any, grpc.ServerStream) error {
 			return status.Error(codes.Unimplemented, "the embedded event store offers streams only: "+
-				"no persistent subscriptions, projections, users or operations")
+				"no persistent subscriptions, projections, user management or operations")
 		}),
 	}
 }

@@ -15,8 +15,8 @@ const (
 	opTombstone
 )
 
-// apply adds one job to the batch. An error that is neither WrongRevisionError nor StreamDeletedError is a
-// failure of the disk and ends the store.
+// apply adds one job to the batch. An error that does not only refuse the job is a failure of the disk and ends
+// the store.
 func (w *writer) apply(j *job) (Result, error) {
 	s, err := w.stream(j.stream)
 	if err != nil {
@@ -28,6 +28,9 @@ func (w *writer) apply(j *job) (Result, error) {
 	}
 	if prior != nil {
 		return *prior, nil
+	}
+	if w.full != nil {
+		return Result{}, w.full
 	}
 	switch j.operation {
 	case opDelete:

@@ -39,6 +39,8 @@ type pendingEvent struct {
 type writer struct {
 	db         *pebble.DB
 	now        func() time.Time
+	room       *room
+	full       error // set while the disk has no room
 	streams    *simplelru.LRU[string, *Stream]
 	recent     *simplelru.LRU[uuid.UUID, place]
 	nextStream uint64
@@ -51,8 +53,8 @@ type writer struct {
 	scratch []byte
 }
 
-func newWriter(db *pebble.DB, now func() time.Time) (*writer, error) {
-	w := &writer{db: db, now: now, dirty: map[string]*Stream{}, pending: map[eventKey]pendingEvent{}, nextStream: 1}
+func newWriter(db *pebble.DB, now func() time.Time, room *room) (*writer, error) {
+	w := &writer{db: db, now: now, room: room, dirty: map[string]*Stream{}, pending: map[eventKey]pendingEvent{}, nextStream: 1}
 	var err error
 	if w.streams, err = simplelru.NewLRU[string, *Stream](streamCacheSize, nil); err != nil {
 		return nil, err

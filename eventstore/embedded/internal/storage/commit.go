@@ -27,16 +27,27 @@ type job struct {
 
 // submit queues a job and waits until it is durable or refused.
 func (s *Store) submit(ctx context.Context, j *job) (Result, error) {
+	if err := s.enqueue(ctx, j); err != nil {
+		return Result{}, err
+	}
+	return s.wait(ctx, j)
+}
+
+func (s *Store) enqueue(ctx context.Context, j *job) error {
 	j.done = make(chan struct{})
 	select {
 	case <-s.closing:
-		return Result{}, ErrClosed
+		return ErrClosed
 	case <-s.failed:
-		return Result{}, s.err
+		return s.err
 	case <-ctx.Done():
-		return Result{}, ctx.Err()
+		return ctx.Err()
 	case s.jobs <- j:
+		return nil
 	}
+}
+
+func (s *Store) wait(ctx context.Context, j *job) (Result, error) {
 	select {
 	case <-j.done:
 		return j.result, j.err
@@ -119,11 +130,10 @@ func (j *job) size() int {
 // repeating their append.
 func (s *Store) commit(w *writer, jobs []*job) error {
 	w.batch = s.db.NewBatch()
+	s.look(w)
 	for _, j := range jobs {
 		j.result, j.err = w.apply(j)
-		var wrong *WrongRevisionError
-		var deleted *StreamDeletedError
-		if j.err != nil && !errors.As(j.err, &wrong) && !errors.As(j.err, &deleted) {
+		if j.err != nil && !refuses(j.err) {
 			return fmt.Errorf("preparing a batch: %w", j.err)
 		}
 	}
@@ -141,4 +151,23 @@ func (s *Store) commit(w *writer, jobs []*job) error {
 	}
 	w.reset()
 	return nil
+}
+
+// look finds out whether there is room for a batch.
+func (s *Store) look(w *writer) {
+	before := w.full
+	w.full = w.room.short(w.room.appends())
+	switch {
+	case before == nil && w.full != nil:
+		s.logger.Error("writes are refused until there is room", "error", w.full)
+	case before != nil && w.full == nil:
+		s.logger.Info("there is room on the disk again: writes go on")
+	}
+}
+
+// refuses tells an error of one job from one of the store.
+func refuses(err error) bool {
+	var wrong *WrongRevisionError
+	var deleted *StreamDeletedError
+	return errors.As(err, &wrong) || errors.As(err, &deleted) || errors.Is(err, ErrFull)
 }

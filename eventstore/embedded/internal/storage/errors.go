@@ -8,6 +8,10 @@ import (
 // ErrClosed is returned by everything after Close.
 var ErrClosed = errors.New("the event store is closed")
 
+// ErrFull is returned by writes while the disk has no room for them. Nothing was written; reads go on, and so do
+// writes once there is room again.
+var ErrFull = errors.New("the disk of the event log is full")
+
 // ErrStopped is returned by everything after a failed commit.
 var ErrStopped = errors.New("the event log stopped")
 

@@ -33,6 +33,7 @@ type Store struct {
 	cache  *pebble.Cache
 	logger *slog.Logger
 	views  published
+	room   *room
 
 	jobs    chan *job
 	closing chan struct{} // closed by Close: the writer finishes what is queued
@@ -52,6 +53,11 @@ func Open(o Options) (*Store, error) {
 	}
 	s := &Store{logger: o.Logger, jobs: make(chan *job, queueLength), closing: make(chan struct{}),
 		written: make(chan struct{}), failed: make(chan struct{})}
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	s.room = &room{FS: o.FS, dir: o.Dir, table: uint64(min(max(o.CacheBytes/4, 2<<20), 64<<20)), ended: make(chan struct{})}
+	o.FS = s.room
 	s.cache = pebble.NewCache(o.CacheBytes)
 	db, err := s.openDB(o)
 	if err != nil {
@@ -59,13 +65,14 @@ func Open(o Options) (*Store, error) {
 		return nil, fmt.Errorf("opening the event log in %s: %w", o.Dir, err)
 	}
 	s.db = db
-	w, err := newWriter(db, o.Now)
+	w, err := newWriter(db, o.Now, s.room)
 	if err != nil {
 		err = errors.Join(fmt.Errorf("recovering the event log in %s: %w", o.Dir, err), db.Close())
 		s.cache.Unref()
 		return nil, err
 	}
 	s.views.publish(newView(db, w.head))
+	s.room.opened.Store(true)
 	go s.write(w)
 	return s, nil
 }
@@ -73,11 +80,7 @@ func Open(o Options) (*Store, error) {
 // openDB opens a new database twice. The first write-ahead log of its life is begun before pebble has moved to
 // the newest format, the one in which damage amid synced blocks is told from a torn tail.
 func (s *Store) openDB(o Options) (*pebble.DB, error) {
-	fs := o.FS
-	if fs == nil {
-		fs = vfs.Default
-	}
-	found, err := pebble.Peek(o.Dir, fs)
+	found, err := pebble.Peek(o.Dir, o.FS)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
@@ -98,8 +101,8 @@ func (s *Store) pebbleOptions(o Options) *pebble.Options {
 		Cache:                       s.cache,
 		FS:                          o.FS,
 		FormatMajorVersion:          pebble.FormatNewest,
-		MemTableSize:                uint64(min(max(o.CacheBytes/4, 2<<20), 64<<20)),
-		MemTableStopWritesThreshold: 4,
+		MemTableSize:                s.room.table,
+		MemTableStopWritesThreshold: memtables,
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       24,
 		BytesPerSync:                1 << 20,
@@ -152,6 +155,7 @@ func (s *Store) Close() error {
 	s.close.Do(func() {
 		close(s.closing)
 		<-s.written
+		close(s.room.ended)
 		if s.Err() == nil {
 			s.result = s.closeDB()
 			return
@@ -184,12 +188,32 @@ func (s *Store) closeDB() error {
 // Append adds events to a stream, all or none; they are on disk when it returns. If ctx ends first the
 // outcome is unknown: repeat it with the same event ids.
 func (s *Store) Append(ctx context.Context, stream string, expected Expected, events []Event) (Result, error) {
+	pending, err := s.Begin(ctx, stream, expected, events)
+	if err != nil {
+		return Result{}, err
+	}
+	return pending.Wait(ctx)
+}
+
+// Pending is an append that has its place in the queue.
+type Pending struct {
+	store *Store
+	job   *job
+}
+
+// Begin queues an append behind all begun before it, so that one caller can have several under way in a known
+// order. If the queue is full it waits for a place; when it fails nothing is written.
+func (s *Store) Begin(ctx context.Context, stream string, expected Expected, events []Event) (*Pending, error) {
 	drafts := make([]draft, len(events))
 	for i, e := range events {
 		drafts[i] = newDraft(stream, e)
 	}
-	return s.submit(ctx, &job{operation: opAppend, stream: stream, expected: expected, drafts: drafts})
+	j := &job{operation: opAppend, stream: stream, expected: expected, drafts: drafts}
+	return &Pending{store: s, job: j}, s.enqueue(ctx, j)
 }
+
+// Wait returns the outcome, as Append does.
+func (p *Pending) Wait(ctx context.Context) (Result, error) { return p.store.wait(ctx, p.job) }
 
 // Delete soft-deletes a stream: it reads as absent until somebody appends to it again.
 func (s *Store) Delete(ctx context.Context, stream string, expected Expected) (Result, error) {
