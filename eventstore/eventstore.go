@@ -22,6 +22,7 @@ var (
 	ErrStreamNotFound = errors.New("the stream does not exist")
 	ErrStreamDeleted  = errors.New("the stream was deleted")
 	ErrTooLarge       = errors.New("the append is larger than the log takes")
+	ErrFull           = errors.New("the event log has no room") // nothing was written
 	ErrForeignLog     = errors.New("the checkpoint is not of this event log")
 	ErrUnavailable    = errors.New("the event log cannot be reached") // the outcome of an append is then unknown: retry with the same ids
 )
@@ -117,7 +118,7 @@ func (f Filter) Matches(stream string) bool {
 
 // Log is the event log. Every call ends by the deadline of its context, at the latest after the implementation's own.
 type Log interface {
-	// Append writes events atomically. ErrWrongRevision, ErrStreamDeleted, ErrTooLarge or ErrUnavailable.
+	// Append writes events atomically. ErrWrongRevision, ErrStreamDeleted, ErrTooLarge, ErrFull or ErrUnavailable.
 	Append(ctx context.Context, stream string, expected Expected, events []Proposed) (Appended, error)
 	// ReadStream yields the events of a stream from revision on, inclusive, oldest first. ErrStreamNotFound if absent.
 	// The sequence ends after its first error.

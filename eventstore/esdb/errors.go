@@ -45,6 +45,11 @@ func translateStatus(ctx context.Context, err error) error {
 				return fmt.Errorf("%w: %w", eventstore.ErrTooLarge, err)
 			}
 			return err
+		case codes.ResourceExhausted: // also what the transport itself says of a message that is too large
+			if strings.Contains(remote.GRPCStatus().Message(), "disk") {
+				return fmt.Errorf("%w: %w", eventstore.ErrFull, err)
+			}
+			return err
 		case codes.PermissionDenied, codes.Unauthenticated, codes.Unimplemented, codes.FailedPrecondition, codes.OutOfRange:
 			return err
 		}
