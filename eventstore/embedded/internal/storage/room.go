@@ -28,7 +28,7 @@ type room struct {
 	vfs.FS
 	dir    string
 	table  uint64        // most bytes of a memtable
-	opened atomic.Bool   // opening the store waits for no room
+	opened atomic.Bool   // opening the store does not wait for compactions
 	ended  chan struct{} // closed when nothing need be written any more
 }
 
@@ -45,14 +45,16 @@ func (r *room) short(wanted uint64) error {
 
 // Create begins a file. The categories are pebble's names.
 func (r *room) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
-	wanted := uint64(0)
+	err := error(nil)
 	switch category {
 	case "pebble-memtable-flush":
-		wanted = r.table
+		err = r.await(r.table)
 	case "pebble-compaction", "pebble-blob-file-rewrite":
-		wanted = r.appends()
+		if err = r.short(r.appends()); err != nil && r.opened.Load() {
+			err = r.await(r.appends())
+		}
 	}
-	if err := r.await(wanted); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	return r.FS.Create(name, category)
@@ -64,8 +66,8 @@ func (r *room) await(wanted uint64) error {
 	defer timeout.Stop()
 	for {
 		err := r.short(wanted)
-		if err == nil || !r.opened.Load() {
-			return err
+		if err == nil {
+			return nil
 		}
 		select {
 		case <-time.After(roomPoll):

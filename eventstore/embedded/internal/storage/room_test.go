@@ -167,6 +167,9 @@ func TestADiskThatOthersFillRefusesWritesAndRecovers(t *testing.T) {
 	require.NoError(t, <-flushed)
 	require.Len(t, fill(t, s, 1), 4)
 	require.NoError(t, s.Close())
+	disk.capacity.Store(0)
+	_, err = openOn(disk)
+	require.ErrorIs(t, err, ErrFull)
 }
 
 // When the disk is full against what it said, the log stops, and has everything that was acknowledged.

@@ -46,7 +46,7 @@ type Store struct {
 	result  error // of Close
 }
 
-// Open opens or creates the log, and refuses a directory another process holds.
+// Open opens or creates the log. It refuses a directory another process holds, and a disk that is all but full.
 func Open(o Options) (*Store, error) {
 	if o.Now == nil {
 		o.Now = systemClock
@@ -80,6 +80,9 @@ func Open(o Options) (*Store, error) {
 // openDB opens a new database twice. The first write-ahead log of its life is begun before pebble has moved to
 // the newest format, the one in which damage amid synced blocks is told from a torn tail.
 func (s *Store) openDB(o Options) (*pebble.DB, error) {
+	if err := s.room.short(s.room.table); err != nil { // recovery flushes what the write-ahead log holds
+		return nil, err
+	}
 	found, err := pebble.Peek(o.Dir, o.FS)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
