@@ -115,8 +115,8 @@ func (d *decoding) read(i int, r *Record) error {
 		return err
 	}
 	e := domain.Recorded{ID: r.ID, Stream: r.Stream, Revision: r.Revision, Position: uint64(r.Position), At: r.At}
-	if err := json.Unmarshal(r.Metadata, &e.Meta); err != nil {
-		return fmt.Errorf("reading metadata: %w", err)
+	if e.Meta, err = catalog.UnmarshalMeta(r.Metadata); err != nil {
+		return err
 	}
 	if kind := domain.StreamKind(r.Stream); kind != t.Aggregate {
 		return fmt.Errorf("a %s does not belong into a stream of kind %q", t.Name, kind)
