@@ -1,5 +1,7 @@
 package domain
 
+import "errors"
+
 // Problems collects all that is wrong with a request, so that one answer names everything. The zero value is ready.
 type Problems struct {
 	code    string
@@ -17,10 +19,11 @@ func (p *Problems) Add(code, location, message string) {
 
 // AddError notes a refusal as a problem at a location. Errors that are no refusals are noted as invalid.
 func (p *Problems) AddError(location string, err error) {
-	switch e := err.(type) {
-	case nil:
-	case *Error:
-		p.Add(e.Code, location, e.Text)
+	var refusal *Error
+	switch {
+	case err == nil:
+	case errors.As(err, &refusal):
+		p.Add(refusal.Code, location, refusal.Text)
 	default:
 		p.Add("invalid", location, "is not valid")
 	}

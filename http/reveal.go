@@ -123,8 +123,6 @@ func (w *wiped) Close() error {
 	return nil
 }
 
-var errRevealBody = domain.Refuse(domain.Malformed, "malformed", "the body is no request to reveal")
-
 // askOf reads what is to be revealed.
 func askOf(f *fiber.Ctx) (ask reveal.Ask, err error) {
 	if ask.Secret, err = parseUUID(f.Params("id"), "path.id"); err != nil {

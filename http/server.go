@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	nethttp "net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -75,9 +74,6 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	}
 	return nil
 }
-
-// Handler returns the app, for tests.
-func (s *Server) test(r *nethttp.Request) (*nethttp.Response, error) { return s.app.Test(r, -1) }
 
 // OpenAPI returns the description of the API as OpenAPI 3.1 in JSON.
 func OpenAPI() ([]byte, error) {

@@ -1,6 +1,7 @@
 package secret_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -104,7 +105,8 @@ func TestCreateFailsOnACallersSlip(t *testing.T) {
 		},
 	} {
 		_, err := draft(change)(state{})
-		if _, refusal := err.(*domain.Error); err == nil || refusal {
+		var refusal *domain.Error
+		if err == nil || errors.As(err, &refusal) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -1,6 +1,7 @@
 package template_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -139,10 +140,10 @@ func TestStateKnowsEveryVersion(t *testing.T) {
 		t.Errorf("a new secret is made with the newest version")
 	}
 	s.Archived = true
-	if _, _, err := s.ForNewSecret(); err != template.ErrArchived {
+	if _, _, err := s.ForNewSecret(); !errors.Is(err, template.ErrArchived) {
 		t.Errorf("an archived template makes no secrets: %v", err)
 	}
-	if _, _, err := (template.State{}).ForNewSecret(); err != template.ErrNotFound {
+	if _, _, err := (template.State{}).ForNewSecret(); !errors.Is(err, template.ErrNotFound) {
 		t.Errorf("an unknown template makes no secrets: %v", err)
 	}
 }

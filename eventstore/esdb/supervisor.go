@@ -117,7 +117,7 @@ func (s *supervisor) acquire(ctx context.Context) (*client, error) {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return nil, fmt.Errorf("%w: %w (last failure: %v)", eventstore.ErrUnavailable, ctx.Err(), failure)
+			return nil, fmt.Errorf("%w: %w (last failure: %w)", eventstore.ErrUnavailable, ctx.Err(), failure)
 		}
 	}
 }

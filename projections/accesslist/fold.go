@@ -115,15 +115,6 @@ func (f *fold) remove(thing node, position int64) {
 	}
 }
 
-// endRole ends the facts of a subject with a role, whatever their value.
-func (f *fold) endRole(subject node, role string, position int64) {
-	for _, v := range f.of(subject) {
-		if v.role == role {
-			f.end(v, position)
-		}
-	}
-}
-
 func (f *fold) of(subject node) []fact { return sorted(f.bySubject[subject]) }
 
 // sorted makes the order in which facts end, and so are written, the same in every run.
