@@ -3,10 +3,10 @@
 SHELL := /bin/sh
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help run test race lint generate verify bench postgres
+.PHONY: help run test race lint generate verify bench conformance postgres
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: postgres ## build and start the product with its embedded defaults and a demo workspace; Ctrl-C stops it
 	@go build -o bin/client-secrets ./cmd/client-secrets
@@ -16,6 +16,9 @@ test: postgres ## run all tests
 	go vet ./...
 	go vet -tags cloud ./vault/...
 	go test ./...
+
+conformance: ## hold the embedded event store against the official clients' tests; EVENTSTORE_URL=... tests that server instead
+	@./scripts/conformance
 
 race: postgres ## run all tests with the race detector
 	go test -race ./...
