@@ -10,17 +10,17 @@ import (
 
 // Status says how one read model does, as its row in the database has it.
 type Status struct {
-	Name      string
-	Position  eventstore.Position // everything up to it has been applied
-	Head      eventstore.Position // of the log
-	Behind    uint64              // distance of the two in positions, which have gaps: 0 is current, more says how much in bytes only roughly
-	Leader    string              // the instance that holds the lease; empty if none does
-	Epoch     int64
-	Version   int
-	Outdated  bool   // its tables are not those that this release wants
-	Error     string // why it stands still; empty if it does not
-	RebuiltAt time.Time
-	UpdatedAt time.Time
+	Name      string              `json:"name"`
+	Position  eventstore.Position `json:"position"` // everything up to it has been applied
+	Head      eventstore.Position `json:"head"`     // of the log
+	Behind    uint64              `json:"behind"`   // distance of the two in positions, which have gaps: 0 is current, more says how much in bytes only roughly
+	Leader    string              `json:"leader"`   // the instance that holds the lease; empty if none does
+	Epoch     int64               `json:"epoch"`
+	Version   int                 `json:"version"`
+	Outdated  bool                `json:"outdated"` // its tables are not those that this release wants
+	Error     string              `json:"error"`    // why it stands still; empty if it does not
+	RebuiltAt time.Time           `json:"rebuilt_at"`
+	UpdatedAt time.Time           `json:"updated_at"`
 }
 
 // Status tells how the read models do, in the order of the configuration. It works without Run.
