@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -19,7 +18,6 @@ import (
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 )
 
@@ -50,111 +48,86 @@ func startChild(t *testing.T, dir string) (*exec.Cmd, string) {
 	return cmd, strings.TrimSpace(line)
 }
 
-// acknowledged is the oracle: what clients were told is stored.
-type acknowledged struct {
-	sync.Mutex
-	heads map[string]uint64
-	ids   map[uuid.UUID]uint64 // -> position
-}
-
-// writeUntilKilled appends small batches to one stream until the server is gone.
-func (a *acknowledged) writeUntilKilled(ctx context.Context, c *esdb.Client, stream string, enough chan<- struct{}) {
-	for n := 0; ; n++ {
-		batch := events("crash", 1+n%3)
-		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-		result, err := c.AppendToStream(ctx, stream, esdb.AppendToStreamOptions{ExpectedRevision: esdb.Any{}}, batch...)
-		cancel()
-		if err != nil {
-			return
-		}
-		a.Lock()
-		a.heads[stream] = result.NextExpectedVersion
-		for _, e := range batch {
-			a.ids[e.EventID] = result.CommitPosition
-		}
-		a.Unlock()
-		if n == 20 {
-			enough <- struct{}{}
-		}
-	}
-}
-
-func (a *acknowledged) verify(t *testing.T, c *esdb.Client) {
+// long returns how often something is done: a few times, or as often as the environment says.
+func long(t *testing.T, variable string, usual int) int {
 	t.Helper()
-	next, last, seen := map[string]uint64{}, uint64(0), map[uuid.UUID]bool{}
-	for _, e := range readAll(t, c, esdb.ReadAllOptions{From: esdb.Start{}}) {
-		r := e.Event
-		require.Greater(t, r.Position.Commit, last, "positions increase")
-		require.Equal(t, next[r.StreamID], r.EventNumber, "revisions have no gap")
-		last, seen[r.EventID] = r.Position.Commit, true
-		next[r.StreamID]++
+	text := os.Getenv(variable)
+	if text == "" {
+		return usual
 	}
-	for id := range a.ids {
-		require.True(t, seen[id], "an acknowledged event is there")
-	}
-	for stream, head := range a.heads {
-		require.Greater(t, next[stream], head)
-		require.Len(t, readStream(t, c, stream, esdb.ReadStreamOptions{From: esdb.Start{}}), int(next[stream]), "index and log agree")
-	}
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err)
+	return n
 }
 
+// crash has several clients write until the server goes, which end brings about once all have written a little.
+func (o *oracle) crash(t *testing.T, c *esdb.Client, end func()) {
+	t.Helper()
+	const writers = 8
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	enough := make(chan struct{}, writers)
+	var wg sync.WaitGroup
+	for w := range writers {
+		wg.Go(func() { o.write(ctx, c, "crash-"+strconv.Itoa(w), enough) })
+	}
+	for range writers {
+		<-enough
+	}
+	end()
+	cancel()
+	wg.Wait()
+}
+
+// A killed process leaves what it wrote, synced or not. EVENTSTORE_KILLS=200 makes it a long run.
 func TestAKilledServerKeepsEverythingItAcknowledged(t *testing.T) {
-	const kills, writers = 5, 8
-	dir := t.TempDir()
-	oracle := &acknowledged{heads: map[string]uint64{}, ids: map[uuid.UUID]uint64{}}
-	for range kills {
+	dir, o := t.TempDir(), newOracle()
+	for i := range long(t, "EVENTSTORE_KILLS", 20) {
+		if i%5 == 4 { // some die while they recover
+			cmd := exec.Command(os.Args[0])
+			cmd.Env = append(os.Environ(), childDirEnv+"="+dir)
+			require.NoError(t, cmd.Start())
+			time.Sleep(rand.N(60 * time.Millisecond)) // any moment will do
+			require.NoError(t, cmd.Process.Kill())
+			_ = cmd.Wait() // reports the kill
+			continue
+		}
 		cmd, connection := startChild(t, dir)
 		c := connect(t, connection)
-		oracle.verify(t, c)
-		ctx, cancel := context.WithCancel(t.Context())
-		enough := make(chan struct{}, writers)
-		var wg sync.WaitGroup
-		for w := range writers {
-			wg.Go(func() { oracle.writeUntilKilled(ctx, c, "crash-"+strconv.Itoa(w), enough) })
-		}
-		for range writers {
-			<-enough
-		}
-		require.NoError(t, cmd.Process.Kill())
-		_ = cmd.Wait() // reports the kill
-		wg.Wait()
-		cancel()
+		o.verify(t, c)
+		o.crash(t, c, func() {
+			require.NoError(t, cmd.Process.Kill())
+			_ = cmd.Wait()
+		})
+		require.NoError(t, c.Close())
 	}
-	c := connect(t, startServer(t, testConfig(dir)).ConnectionString())
-	oracle.verify(t, c)
-	require.Greater(t, len(oracle.ids), kills*writers*20)
+	o.verify(t, connect(t, startServer(t, testConfig(dir)).ConnectionString()))
+	t.Logf("%d events acknowledged, %d stored", len(o.acknowledged), o.read)
 }
 
-// A power loss keeps what was synced and any part of what was not.
+// A power loss keeps what was synced and any part of what was not. EVENTSTORE_POWER_LOSSES=200 makes it a long run.
 func TestAPowerLossKeepsEverythingThatWasAcknowledged(t *testing.T) {
-	fs := vfs.NewCrashableMem()
-	oracle := &acknowledged{heads: map[string]uint64{}, ids: map[uuid.UUID]uint64{}}
-	cfg := testConfig(t.TempDir())
-	for seed := range uint64(5) {
+	fs, o, cfg := vfs.NewCrashableMem(), newOracle(), testConfig(t.TempDir())
+	for seed := range long(t, "EVENTSTORE_POWER_LOSSES", 10) {
 		cfg.fs = fs
 		server, err := Open(t.Context(), cfg)
 		require.NoError(t, err)
 		c := connect(t, server.ConnectionString())
-		oracle.verify(t, c)
-		ctx, cancel := context.WithCancel(t.Context())
-		enough := make(chan struct{}, 1)
-		ended := make(chan struct{})
-		go func() {
-			defer close(ended)
-			oracle.writeUntilKilled(ctx, c, "crash-0", enough)
-		}()
-		<-enough
-		oracle.Lock() // nothing is acknowledged between the crash and the copy of what was
-		fs = fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rand.New(rand.NewPCG(seed, seed))})
-		survivors := &acknowledged{heads: maps.Clone(oracle.heads), ids: maps.Clone(oracle.ids)}
-		oracle.Unlock()
-		cancel()
-		<-ended
+		o.verify(t, c)
+		var survivors *oracle
+		o.crash(t, c, func() {
+			o.Lock() // nothing is acknowledged between the crash and the copy of what was
+			defer o.Unlock()
+			fs = fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 25 * (seed % 5), RNG: rand.New(rand.NewPCG(1, uint64(seed)))})
+			survivors = o.clone()
+		})
+		require.NoError(t, c.Close())
 		require.NoError(t, server.Close())
-		oracle = survivors
+		o = survivors
 	}
 	cfg.fs = fs
-	oracle.verify(t, connect(t, startServer(t, cfg).ConnectionString()))
+	o.verify(t, connect(t, startServer(t, cfg).ConnectionString()))
+	t.Logf("%d events acknowledged, %d stored", len(o.acknowledged), o.read)
 }
 
 func TestADiskThatFailsStopsTheServerForGood(t *testing.T) {
