@@ -42,15 +42,16 @@ func (s *streamsService) append(call api.Streams_AppendServer) error {
 	if err != nil {
 		return err
 	}
-	if err := s.authorize(call.Context(), stream, toWrite); err != nil {
-		return err
-	}
 	expected, err := parseExpected(options)
 	if err != nil {
 		return err
 	}
 	events, err := proposed(call)
 	if err != nil {
+		return err
+	}
+	// Only now: a client that is still sending would not see the refusal.
+	if err := s.authorize(call.Context(), stream, toWrite); err != nil {
 		return err
 	}
 	result, err := s.store.Append(call.Context(), stream, expected, events)

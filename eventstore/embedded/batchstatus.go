@@ -49,6 +49,8 @@ func errorStatus(err error, stream string) *status.Status {
 		return packed(codes.PermissionDenied, "AccessDenied", &shared.AccessDenied{})
 	case errors.Is(err, context.DeadlineExceeded):
 		return timedOut()
+	case errors.Is(err, storage.ErrFull):
+		return packed(codes.ResourceExhausted, err.Error(), &emptypb.Empty{})
 	case errors.Is(err, storage.ErrClosed), errors.Is(err, storage.ErrStopped):
 		return packed(codes.OK, "Server Is Not Ready", &emptypb.Empty{}) // the servers set no code either
 	}

@@ -145,6 +145,9 @@ func (s *streamsService) readStream(r *readRequest, call api.Streams_ReadServer)
 	case r.start:
 		from = 0
 	}
+	if err := sendFirst(r, stream, from, call); err != nil {
+		return err
+	}
 	c := newChunk(r.textIDs)
 	for remaining, end := r.limit, from > stream.Head && !r.backwards; remaining > 0 && !end; c = c.next() {
 		from, end, err = s.scanStream(r, c, stream, from, remaining)
@@ -156,7 +159,7 @@ func (s *streamsService) readStream(r *readRequest, call api.Streams_ReadServer)
 			return err
 		}
 	}
-	return s.sendBounds(r, stream, call)
+	return sendLast(r, stream, call)
 }
 
 // scanStream fills a chunk from a stream and returns where the next one starts.
@@ -184,13 +187,29 @@ func (s *streamsService) scanStream(r *readRequest, c *chunk, stream *storage.St
 	return next, end, err
 }
 
-// sendBounds tells newer clients the stream's first and last revision; older ones fail on these messages.
-func (s *streamsService) sendBounds(r *readRequest, stream *storage.Stream, call api.Streams_ReadServer) error {
-	if !r.newer {
+// pageSize is how many revisions the servers look at in one step of a stream read.
+const pageSize = 50
+
+// sendFirst tells newer clients where the stream begins, or would go on, when a forward read starts so far from
+// there that its first step finds nothing. The servers do no more than that; older clients fail on the message.
+func sendFirst(r *readRequest, stream *storage.Stream, from int64, call api.Streams_ReadServer) error {
+	if !r.newer || r.backwards {
 		return nil
 	}
-	if err := call.Send(firstPosition(stream.First())); err != nil {
-		return err
+	page := int64(min(r.limit, pageSize))
+	switch first := stream.First(); {
+	case from < first && first-from >= page:
+		return call.Send(firstPosition(first))
+	case from > stream.Head+1:
+		return call.Send(firstPosition(stream.Head + 1))
+	}
+	return nil
+}
+
+// sendLast tells newer clients the stream's last revision; older ones fail on the message.
+func sendLast(r *readRequest, stream *storage.Stream, call api.Streams_ReadServer) error {
+	if !r.newer {
+		return nil
 	}
 	return call.Send(lastPosition(stream.Head))
 }
