@@ -31,6 +31,7 @@ type route struct {
 	models  []string // read models that a read answers from
 	whole   bool     // the answer holds all that was recorded before it was asked for
 	errors  []int    // beyond those that every route may answer with
+	status  int      // of a change that was made; 0 is 201 for a POST and else 200
 }
 
 // Workspace is the path parameter of everything in a workspace.
@@ -89,9 +90,11 @@ func change[I any](s *Server, r route, run func(context.Context, *call, *I) (cha
 	op := s.operation(r)
 	op.Parameters = append(op.Parameters, headerParam(headerIdempotency, "Makes a repetition safe: 1 to 200 visible characters"),
 		headerParam("If-Match", `Makes the change conditional: the revision in quotes, or *`))
-	op.DefaultStatus = nethttp.StatusOK
-	if r.method == nethttp.MethodPost && !strings.HasSuffix(r.path, "}/archive") && !strings.HasSuffix(r.path, "}/restore") {
+	switch op.DefaultStatus = r.status; {
+	case r.status == 0 && r.method == nethttp.MethodPost:
 		op.DefaultStatus = nethttp.StatusCreated
+	case r.status == 0:
+		op.DefaultStatus = nethttp.StatusOK
 	}
 	huma.Register(s.api, op, func(ctx context.Context, in *I) (*changeOutput, error) {
 		c := callOf(ctx)

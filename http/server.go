@@ -106,6 +106,7 @@ func (s *Server) routes() {
 	s.templateRoutes()
 	s.secretRoutes()
 	s.secretChangeRoutes()
+	s.secretLifeRoutes()
 	s.secretAccessRoutes()
 	s.revealRoutes()
 	s.panelRoutes()

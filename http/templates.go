@@ -83,9 +83,9 @@ func (s *Server) templateRoutes() {
 	change(s, route{method: nethttp.MethodPut, path: path + "/{id}", id: "put-template", tag: tag,
 		summary: "Give a template its next version", needs: needs}, s.putTemplate)
 	change(s, route{method: nethttp.MethodPost, path: path + "/{id}/archive", id: "archive-template", tag: tag,
-		summary: "Hide a template from those who make secrets", needs: needs}, s.onTemplate(s.Templates.Archive))
+		summary: "Hide a template from those who make secrets", needs: needs, status: nethttp.StatusOK}, s.onTemplate(s.Templates.Archive))
 	change(s, route{method: nethttp.MethodPost, path: path + "/{id}/restore", id: "restore-template", tag: tag,
-		summary: "End that", needs: needs}, s.onTemplate(s.Templates.Restore))
+		summary: "End that", needs: needs, status: nethttp.StatusOK}, s.onTemplate(s.Templates.Restore))
 }
 
 func (c *call) readsTemplates() error {

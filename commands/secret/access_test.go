@@ -82,6 +82,9 @@ func (s scene) everything(t *testing.T) map[string]func(commands.Request, uuid.U
 			_, _, err := c.AddRule(ctx, r, id, secret.Rule{Kind: secret.TicketFollower})
 			return err
 		},
+		"upgrade": func(r commands.Request, id uuid.UUID) error {
+			return only(c.UpgradeTemplate(ctx, r, id, secrets.Upgrade{}))
+		},
 		"remove rule": func(r commands.Request, id uuid.UUID) error { return only(c.RemoveRule(ctx, r, id, uuid.New())) },
 	}
 }

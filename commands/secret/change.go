@@ -116,14 +116,7 @@ func (c Commands) ClearValue(ctx context.Context, req commands.Request, id uuid.
 
 // fields returns a secret with the fields of its template version.
 func (c Commands) fields(ctx context.Context, req commands.Request, id uuid.UUID) (secret.State, []template.Field, error) {
-	s, err := commands.Load(ctx, c.Run, req.Workspace, aggregate(id))
-	if err != nil {
-		return s, nil, err
-	}
-	if !s.Exists {
-		return s, nil, commands.ErrNoWorkspace
-	}
-	t, err := commands.Load(ctx, c.Run, req.Workspace, templates.Aggregate(s.Template))
+	s, t, err := c.withTemplate(ctx, req, id)
 	if err != nil {
 		return s, nil, err
 	}
@@ -132,4 +125,16 @@ func (c Commands) fields(ctx context.Context, req commands.Request, id uuid.UUID
 		return s, nil, errors.New("a secret's template version is not in the log")
 	}
 	return s, fields, nil
+}
+
+// withTemplate returns a secret with its template.
+func (c Commands) withTemplate(ctx context.Context, req commands.Request, id uuid.UUID) (s secret.State, t template.State, err error) {
+	if s, err = commands.Load(ctx, c.Run, req.Workspace, aggregate(id)); err != nil {
+		return s, t, err
+	}
+	if !s.Exists {
+		return s, t, commands.ErrNoWorkspace
+	}
+	t, err = commands.Load(ctx, c.Run, req.Workspace, templates.Aggregate(s.Template))
+	return s, t, err
 }

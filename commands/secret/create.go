@@ -80,7 +80,7 @@ func (c Commands) create(ctx context.Context, req commands.Request, command, id 
 	for _, field := range slices.Sorted(maps.Keys(values)) {
 		if values[field] != "" {
 			items = append(items, vault.Item{ContentID: contentID(command, field, 1), Field: field, Version: 1, Plain: vault.Secret(values[field])})
-			draft.Values = append(draft.Values, secret.Value{Field: field, Content: placeholder(command, field)})
+			draft.Values = append(draft.Values, secret.Value{Field: field, Content: placeholder(command, field, 1)})
 		}
 	}
 	now := c.Run.Now()
@@ -104,6 +104,6 @@ func contentID(command uuid.UUID, field string, version int) uuid.UUID {
 	return commands.NewID(uuid.NewSHA1(command, []byte(field)), version)
 }
 
-func placeholder(command uuid.UUID, field string) secret.Content {
-	return secret.Content{ID: contentID(command, field, 1), KeyID: "pending", Alg: "pending", SHA256: make([]byte, 32)}
+func placeholder(command uuid.UUID, field string, version int) secret.Content {
+	return secret.Content{ID: contentID(command, field, version), KeyID: "pending", Alg: "pending", SHA256: make([]byte, 32)}
 }

@@ -33,7 +33,7 @@ func (x *Index) applySecret(r domain.Recorded, id uuid.UUID) error {
 func isSecretEvent(e domain.Event) bool {
 	switch e.(type) {
 	case events.Described, events.Activated, events.Deactivated, events.ExpirationSet, events.ExpirationCleared,
-		events.ValueSet, events.ValueCleared, events.AccessGranted, events.AccessRevoked, events.RuleAdded,
+		events.TemplateUpgraded, events.ValueSet, events.ValueCleared, events.AccessGranted, events.AccessRevoked, events.RuleAdded,
 		events.RuleRemoved, events.TicketLinked, events.TicketUnlinked, events.ContactRelated, events.ContactUnrelated:
 		return true
 	}
@@ -64,6 +64,8 @@ func (s *space) evolve(sec *record, r domain.Recorded) {
 		sec.expire(&e.ExpiresAt, factOf(r))
 	case events.ExpirationCleared:
 		sec.expire(nil, factOf(r))
+	case events.TemplateUpgraded:
+		sec.TemplateVersion = e.To
 	case events.ValueSet:
 		sec.setValue(s.names.put(e.Field), e.ValueVersion, true, factOf(r))
 	case events.ValueCleared:

@@ -209,6 +209,7 @@ type view struct {
 	inactive bool
 	expires  *time.Time
 	values   map[string][]bool // by field: whether each version is a value
+	version  int
 	grants   []named[secret.AccessGranted]
 	rules    []secret.RuleAdded
 	tickets  []named[secret.TicketLinked]
@@ -230,7 +231,9 @@ func (o oracle) secret(of uuid.UUID) (v view) {
 	o.each(of, func(at int, e domain.Event) {
 		switch e := e.(type) {
 		case secret.Created:
-			v.created, v.expires = &e, e.ExpiresAt
+			v.created, v.expires, v.version = &e, e.ExpiresAt, e.TemplateVersion
+		case secret.TemplateUpgraded:
+			v.version = e.To
 		case secret.Activated:
 			v.inactive = false
 		case secret.Deactivated:
@@ -446,8 +449,12 @@ func (o oracle) reveal(r Request, settings workspace.Settings, v view, manages b
 
 func (o oracle) hasField(v view, key string) (has bool) {
 	o.eachOf(domain.Stream(domain.TemplateKind, v.created.Template), func(e domain.Event) {
-		if c, ok := e.(template.Created); ok && v.created.TemplateVersion == 1 {
-			has = slices.ContainsFunc(c.Fields, func(f template.Field) bool { return f.Key == key })
+		keyed := func(f template.Field) bool { return f.Key == key }
+		switch e := e.(type) {
+		case template.Created:
+			has = has || v.version == 1 && slices.ContainsFunc(e.Fields, keyed)
+		case template.Revised:
+			has = has || v.version == e.Version && slices.ContainsFunc(e.Fields, keyed)
 		}
 	})
 	return has

@@ -61,6 +61,7 @@ func randomHistory(rt *rapid.T, t testing.TB, size int) (*history, dice) {
 		}
 		h.record(forms[ws], template.Created{Fields: []template.Field{{Key: "password"}}})
 		for _, s := range shelf[ws] {
+		h.record(forms[ws], template.Revised{Version: 2, Fields: []template.Field{{Key: "password"}, {Key: "note"}}})
 			h.record(s, secret.Created{Template: forms[ws], TemplateVersion: 1})
 		}
 	}
@@ -152,7 +153,7 @@ func ticketFact(t dice) domain.Event {
 func stateFact(t dice) domain.Event {
 	f := one(t, fields...)
 	return one[domain.Event](t, secret.Activated{}, secret.Activated{}, secret.Deactivated{}, secret.ExpirationSet{ExpiresAt: noon.Add(time.Hour)},
-		secret.ExpirationCleared{}, secret.ValueSet{Field: f}, secret.ValueSet{Field: f}, secret.ValueCleared{Field: f})
+		secret.ExpirationCleared{}, secret.TemplateUpgraded{From: 1, To: 2}, secret.ValueSet{Field: f}, secret.ValueSet{Field: f}, secret.ValueCleared{Field: f})
 }
 
 func accessFact(t dice) domain.Event {

@@ -67,6 +67,7 @@ var types = index(
 	of[secret.ValueSet](domain.SecretKind),
 	of[secret.ValueCleared](domain.SecretKind),
 	of[secret.AccessGranted](domain.SecretKind),
+	of[secret.TemplateUpgraded](domain.SecretKind),
 	of[secret.AccessRevoked](domain.SecretKind),
 	of[secret.RuleAdded](domain.SecretKind),
 	of[secret.RuleRemoved](domain.SecretKind),

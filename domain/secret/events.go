@@ -60,6 +60,13 @@ type ValueCleared struct {
 	ValueVersion int    `json:"value_version"`
 }
 
+// TemplateUpgraded moves the secret to a newer version of its template: it has the fields of that one from then on.
+type TemplateUpgraded struct {
+	Template uuid.UUID `json:"template"`
+	From     int       `json:"from"`
+	To       int       `json:"to"`
+}
+
 // AccessGranted assigns the secret to members.
 type AccessGranted struct {
 	Kind        AssignmentKind `json:"kind"`
@@ -131,6 +138,9 @@ func (ValueSet) EventType() string { return "secret.value_set.v1" }
 
 // EventType returns the stored name.
 func (ValueCleared) EventType() string { return "secret.value_cleared.v1" }
+
+// EventType returns the stored name.
+func (TemplateUpgraded) EventType() string { return "secret.template_upgraded.v1" }
 
 // EventType returns the stored name.
 func (AccessGranted) EventType() string { return "secret.access_granted.v1" }

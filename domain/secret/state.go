@@ -74,6 +74,8 @@ func Evolve(s State, e domain.Event) (State, error) {
 		s.ExpiresAt = &e.ExpiresAt
 	case ExpirationCleared:
 		s.ExpiresAt = nil
+	case TemplateUpgraded:
+		s.TemplateVersion = e.To
 	case ValueSet:
 		s.Values = withValue(s.Values, e.Field, e.Content)
 	case ValueCleared:

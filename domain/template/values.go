@@ -30,6 +30,15 @@ var (
 // reported together, at "body.fields.<key>". An empty value counts as none: callers leave it out. Fields of type file
 // take no value; a required one is missing until files can be attached.
 func CheckValues(fields []Field, values map[string]string) error {
+	return checkAll(fields, values, func(f Field) bool { return f.Required })
+}
+
+// CheckGiven is CheckValues for some of the fields: none is missing.
+func CheckGiven(fields []Field, values map[string]string) error {
+	return checkAll(fields, values, func(Field) bool { return false })
+}
+
+func checkAll(fields []Field, values map[string]string, required func(Field) bool) error {
 	var p domain.Problems
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		if _, known := Find(fields, key); !known {
@@ -37,11 +46,11 @@ func CheckValues(fields []Field, values map[string]string) error {
 		}
 	}
 	for _, f := range fields {
-		value, given := values[f.Key]
+		value := values[f.Key]
 		switch {
-		case given && value != "":
+		case value != "":
 			p.AddError(locate(f.Key), f.checkValue(value))
-		case f.Required:
+		case required(f):
 			p.Add("required_field_missing", locate(f.Key), "is required")
 		}
 	}

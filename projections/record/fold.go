@@ -75,6 +75,8 @@ func (s *Set) evolve(r *Secret, e domain.Recorded) {
 		r.ExpiresAt = &v.ExpiresAt
 	case secret.ExpirationCleared:
 		r.ExpiresAt = nil
+	case secret.TemplateUpgraded:
+		s.upgrade(r, TemplateRef{r.Workspace, v.Template, v.To})
 	case secret.ValueSet:
 		s.setValue(r, e, v.Field, v.ValueVersion, &v.Content)
 	case secret.ValueCleared:
@@ -98,6 +100,21 @@ func (s *Set) evolve(r *Secret, e domain.Recorded) {
 	case secret.ContactUnrelated:
 		r.Contacts = without(r.Contacts, v.Contact)
 		s.unindex(r, ContactKey(v.Contact))
+	}
+}
+
+// upgrade gives a record the fields of a newer version of its template. What is known of their values stays.
+func (s *Set) upgrade(r *Secret, to TemplateRef) {
+	before := append(r.Fields, r.Former...)
+	r.Template, r.Fields = s.fieldsOf(to)
+	r.Former = nil
+	for _, was := range before {
+		f := r.Field(was.Key)
+		if f == nil {
+			r.Former = append(r.Former, was)
+			continue
+		}
+		f.IsSet, f.ValueVersion, f.ChangedAt, f.ChangedBy, f.Content = was.IsSet, was.ValueVersion, was.ChangedAt, was.ChangedBy, was.Content
 	}
 }
 

@@ -34,6 +34,8 @@ type Secret struct {
 	Revision    uint64       `json:"revision"` // of the secret's stream
 	CreatedAt   time.Time    `json:"created_at"`
 	UpdatedAt   time.Time    `json:"updated_at"`
+	// Former are fields that the template's version does not have and an earlier one had. They are no part of an answer.
+	Former []Field `json:"-"`
 }
 
 // Template names the version of the template that a secret has the fields of.
@@ -89,11 +91,12 @@ func (s *Secret) Field(key string) *Field {
 type stored struct {
 	*Secret
 	Contents map[string]*secret.Content `json:"contents,omitempty"` // by field key
+	Former   []Field                    `json:"former,omitempty"`   // without contents: their values were cleared
 }
 
 // Encode returns the form in which read models keep a record: JSON with the contents, for Decode.
 func Encode(s *Secret) ([]byte, error) {
-	doc := stored{Secret: s}
+	doc := stored{Secret: s, Former: s.Former}
 	for i := range s.Fields {
 		if f := &s.Fields[i]; f.Content != nil {
 			if doc.Contents == nil {
@@ -115,7 +118,7 @@ func Decode(workspace uuid.UUID, doc []byte) (*Secret, error) {
 	if err := json.Unmarshal(doc, &s); err != nil {
 		return nil, fmt.Errorf("decoding a record: %w", err)
 	}
-	s.Workspace = workspace
+	s.Workspace, s.Secret.Former = workspace, s.Former
 	for i := range s.Fields {
 		s.Fields[i].Content = s.Contents[s.Fields[i].Key]
 	}

@@ -96,6 +96,32 @@ func TestFold(t *testing.T) {
 		}},
 		{"a field that the template does not have is a sensitive one", []domain.Event{secret.ValueSet{Field: "x", ValueVersion: 1, Content: content}},
 			func(t *testing.T, r *record.Secret) { require.True(t, r.Field("x").Sensitive) }},
+		{"an upgrade brings the fields of the version and keeps what is known of values", []domain.Event{
+			secret.ValueSet{Field: "url", ValueVersion: 1, Content: content}, secret.ValueSet{Field: "password", ValueVersion: 1, Content: content},
+			secret.ValueCleared{Field: "password", ValueVersion: 2}, secret.TemplateUpgraded{Template: templateID, From: 1, To: 2}},
+			func(t *testing.T, r *record.Secret) {
+				require.Equal(t, record.Template{ID: templateID, Version: 2, Name: "Sign-in"}, r.Template)
+				require.Len(t, r.Fields, 1)
+				require.Equal(t, &content, r.Field("url").Content)
+				require.Equal(t, 1, r.Field("url").ValueVersion)
+				require.Nil(t, r.Field("password"))
+				require.Len(t, r.Former, 1)
+				doc, err := record.Encode(r)
+				require.NoError(t, err)
+				again, err := record.Decode(r.Workspace, doc)
+				require.NoError(t, err)
+				require.Equal(t, r, again)
+				answer, err := json.Marshal(r)
+				require.NoError(t, err)
+				require.NotContains(t, string(answer), "password")
+			}},
+		{"a field that returns goes on counting", []domain.Event{
+			secret.ValueSet{Field: "password", ValueVersion: 1, Content: content}, secret.ValueCleared{Field: "password", ValueVersion: 2},
+			secret.TemplateUpgraded{Template: templateID, From: 1, To: 2}, secret.TemplateUpgraded{Template: templateID, From: 2, To: 1}},
+			func(t *testing.T, r *record.Secret) {
+				require.Equal(t, 2, r.Field("password").ValueVersion)
+				require.Empty(t, r.Former)
+			}},
 		{"name, state and expiry follow", []domain.Event{secret.Described{Name: text("New")}, secret.Deactivated{}, secret.ExpirationCleared{}},
 			func(t *testing.T, r *record.Secret) {
 				require.Equal(t, "New", r.Name)

@@ -76,7 +76,12 @@ func NeedsOf(events []domain.Recorded) Needs {
 		if v, ok := e.Event.(secret.Created); ok {
 			created[ref] = true
 			n.Templates = append(n.Templates, TemplateRef{ws, v.Template, v.TemplateVersion})
-		} else if _, seen := created[ref]; !seen {
+			continue
+		}
+		if v, ok := e.Event.(secret.TemplateUpgraded); ok {
+			n.Templates = append(n.Templates, TemplateRef{ws, v.Template, v.To})
+		}
+		if _, seen := created[ref]; !seen {
 			created[ref] = false
 			n.Secrets = append(n.Secrets, ref)
 		}

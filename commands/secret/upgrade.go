@@ -1,0 +1,87 @@
+package secret
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/kdesk/client-secrets/commands"
+	"github.com/kdesk/client-secrets/domain"
+	"github.com/kdesk/client-secrets/domain/access"
+	"github.com/kdesk/client-secrets/domain/secret"
+	"github.com/kdesk/client-secrets/domain/template"
+	"github.com/kdesk/client-secrets/vault"
+)
+
+// Upgrade is how somebody wants a secret moved to its template's newest version.
+type Upgrade struct {
+	ConfirmLoss bool              // values that the newest version has no place for may be cleared
+	Fields      map[string]string // plain values by field key, such as those it newly requires; an empty one counts as none
+}
+
+// UpgradeTemplate moves a secret to its template's newest version, in one append. What would be lost or is missing is
+// refused by field before anything is stored.
+func (c Commands) UpgradeTemplate(ctx context.Context, req commands.Request, id uuid.UUID, u Upgrade) (commands.Result, error) {
+	if err := c.Run.AuthoriseSecret(req, access.Modify, id); err != nil {
+		return commands.Result{}, err
+	}
+	command := req.Command()
+	if result, done, err := commands.Repeated(ctx, c.Run, req, command, aggregate(id)); done || err != nil {
+		return result, err
+	}
+	for range valueTries {
+		result, err := c.upgrade(ctx, req, command, id, u)
+		if !errors.Is(err, secret.ErrValueChanged) {
+			return result, err
+		}
+	}
+	return commands.Result{}, commands.ErrBusy
+}
+
+// upgrade encrypts the given values as the versions that their fields would have next, as setValue does.
+func (c Commands) upgrade(ctx context.Context, req commands.Request, command, id uuid.UUID, u Upgrade) (commands.Result, error) {
+	s, t, err := c.withTemplate(ctx, req, id)
+	if err != nil {
+		return commands.Result{}, err
+	}
+	old, _ := t.FieldsAt(s.TemplateVersion)
+	plan := secret.Upgrade{To: t.Version(), Old: old, New: t.Fields(), Lose: u.ConfirmLoss}
+	if err := template.CheckGiven(plan.New, u.Fields); err != nil {
+		return commands.Result{}, err
+	}
+	items := newValues(&plan, s, command, u.Fields)
+	planned, err := secret.UpgradeTemplate(s, plan)
+	if err != nil {
+		return commands.Result{}, err
+	}
+	if len(planned) > 0 {
+		contents, err := c.put(ctx, req.Workspace, id, items)
+		if err != nil {
+			return commands.Result{}, err
+		}
+		for i := range contents {
+			plan.Values[i].Content = contents[i]
+		}
+	}
+	return commands.Run(ctx, c.Run, req, command, aggregate(id), func(s secret.State) ([]domain.Event, error) {
+		return secret.UpgradeTemplate(s, plan)
+	})
+}
+
+// newValues returns what the vault is to keep and plans with contents that stand in for the ciphertexts to come.
+func newValues(plan *secret.Upgrade, s secret.State, command uuid.UUID, values map[string]string) (items []vault.Item) {
+	for _, field := range slices.Sorted(maps.Keys(values)) {
+		if values[field] == "" {
+			continue
+		}
+		version := s.NextVersion(field)
+		items = append(items, vault.Item{
+			ContentID: contentID(command, field, version), Field: field, Version: version, Plain: vault.Secret(values[field]),
+		})
+		plan.Values = append(plan.Values, secret.NewValue{Field: field, Version: version, Content: placeholder(command, field, version)})
+	}
+	return items
+}

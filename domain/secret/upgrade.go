@@ -1,0 +1,108 @@
+package secret
+
+import (
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/kdesk/client-secrets/domain"
+	"github.com/kdesk/client-secrets/domain/template"
+)
+
+// Refusals of an upgrade. Their details name the fields.
+var (
+	ErrUpgradeLoses = domain.Refuse(domain.Conflict, "upgrade_loses_values", "the template's newest version has no place for some values: confirm that they are cleared")
+	ErrUpgradeNeeds = domain.Refuse(domain.Conflict, "upgrade_needs_values", "the template's newest version requires values that the secret does not have: give them")
+)
+
+// Upgrade is a move of a secret to a newer version of its template.
+type Upgrade struct {
+	To     int
+	Old    []template.Field // of the version that the secret has
+	New    []template.Field // of version To
+	Lose   bool             // the loss of values is confirmed
+	Values []NewValue       // one per field; checked by template.CheckGiven
+}
+
+// NewValue is a value that is in the vault already, encrypted as the version that its field has next.
+type NewValue struct {
+	Field   string
+	Version int
+	Content Content
+}
+
+// UpgradeTemplate moves a secret to a newer version of its template, in one list of events. Values of fields that the
+// version does not have, or has as another type, are cleared if that is confirmed; their history stays. Required fields
+// need a value afterwards. A version that the secret has already, or an older one, changes nothing. A value that was
+// encrypted for another version of its field is ErrValueChanged.
+func UpgradeTemplate(s State, u Upgrade) ([]domain.Event, error) {
+	switch {
+	case !s.Exists:
+		return nil, ErrNotFound
+	case u.To < 1:
+		return nil, errors.New("upgrading a secret: the version is missing")
+	case u.To <= s.TemplateVersion:
+		return nil, nil
+	}
+	lost := u.lost(s)
+	if err := u.refusal(s, lost); err != nil {
+		return nil, err
+	}
+	var events []domain.Event
+	for _, field := range lost {
+		events = append(events, ValueCleared{Field: field, ValueVersion: s.NextVersion(field)})
+	}
+	events = append(events, TemplateUpgraded{Template: s.Template, From: s.TemplateVersion, To: u.To})
+	for _, v := range u.Values {
+		switch {
+		case !v.Content.complete():
+			return nil, errors.New("upgrading a secret: a value has no content")
+		case v.Version != s.NextVersion(v.Field):
+			return nil, ErrValueChanged
+		}
+		events = append(events, ValueSet{Field: v.Field, ValueVersion: v.Version, Content: v.Content})
+	}
+	return events, nil
+}
+
+// lost returns the fields, in order, whose current values have no place in the new version and are not replaced.
+func (u Upgrade) lost(s State) (fields []string) {
+	for _, key := range slices.Sorted(maps.Keys(s.Values)) {
+		is, stays := template.Find(u.New, key)
+		was, known := template.Find(u.Old, key)
+		if s.Value(key).Set && !u.gives(key) && (!stays || known && was.Type != is.Type) {
+			fields = append(fields, key)
+		}
+	}
+	return fields
+}
+
+func (u Upgrade) gives(field string) bool {
+	return slices.ContainsFunc(u.Values, func(v NewValue) bool { return v.Field == field })
+}
+
+// refusal tells everything that stands in the way.
+func (u Upgrade) refusal(s State, lost []string) error {
+	var refusal *domain.Error
+	point := func(to *domain.Error, field, message string) {
+		if refusal == nil {
+			refusal = to
+		}
+		refusal = refusal.With("body.fields."+field, message)
+	}
+	if !u.Lose {
+		for _, field := range lost {
+			point(ErrUpgradeLoses, field, "its value would be cleared: the newest version does not have this field")
+		}
+	}
+	for _, f := range u.New {
+		kept := s.Value(f.Key).Set && !slices.Contains(lost, f.Key)
+		if f.Required && !kept && !u.gives(f.Key) {
+			point(ErrUpgradeNeeds, f.Key, "is required by the newest version and has no value")
+		}
+	}
+	if refusal == nil {
+		return nil
+	}
+	return refusal
+}

@@ -1,0 +1,73 @@
+package secret_test
+
+import (
+	"testing"
+
+	"github.com/kdesk/client-secrets/domain/domaintest"
+	"github.com/kdesk/client-secrets/domain/secret"
+	"github.com/kdesk/client-secrets/domain/template"
+)
+
+func TestUpgradeTemplate(t *testing.T) {
+	newer := []template.Field{
+		{Key: "api_key", Type: template.Text, Required: true},
+		{Key: "region", Type: template.Text, Required: true},
+		{Key: "cert", Type: template.File},
+	}
+	upgrade := func(change func(*secret.Upgrade)) when {
+		u := secret.Upgrade{To: 4, Old: fields, New: newer}
+		if change != nil {
+			change(&u)
+		}
+		return func(s state) (events, error) { return secret.UpgradeTemplate(s, u) }
+	}
+	region := func(u *secret.Upgrade) {
+		u.Values = []secret.NewValue{{Field: "region", Version: 1, Content: content(5)}}
+	}
+	note := secret.ValueSet{Field: "notes", ValueVersion: 1, Content: content(2)}
+	upgraded := secret.TemplateUpgraded{Template: templateID, From: 3, To: 4}
+	regionSet := secret.ValueSet{Field: "region", ValueVersion: 1, Content: content(5)}
+	domaintest.Run(t, secret.Evolve, cases{
+		{Name: "a secret that has all that is required is moved with what is given", Given: after(firstValue), When: upgrade(region),
+			Then: events{upgraded, regionSet}},
+		{Name: "a required field without a value is asked for", Given: after(firstValue), When: upgrade(nil),
+			Err: secret.ErrUpgradeNeeds, At: []string{"body.fields.region"}},
+		{Name: "a required field whose value was cleared is asked for",
+			Given: after(firstValue, secret.ValueCleared{Field: "api_key", ValueVersion: 2}), When: upgrade(region),
+			Err: secret.ErrUpgradeNeeds, At: []string{"body.fields.api_key"}},
+		{Name: "a value without a place is not lost unasked", Given: after(firstValue, note), When: upgrade(region),
+			Err: secret.ErrUpgradeLoses, At: []string{"body.fields.notes"}},
+		{Name: "everything is told at once", Given: after(note), When: upgrade(nil),
+			Err: secret.ErrUpgradeLoses, At: []string{"body.fields.notes", "body.fields.api_key", "body.fields.region"}},
+		{Name: "confirmed, it is cleared and its history stays", Given: after(firstValue, note),
+			When: upgrade(func(u *secret.Upgrade) { region(u); u.Lose = true }),
+			Then: events{secret.ValueCleared{Field: "notes", ValueVersion: 2}, upgraded, regionSet}},
+		{Name: "a confirmed loss gives nothing that is required", Given: after(firstValue), Err: secret.ErrUpgradeNeeds,
+			When: upgrade(func(u *secret.Upgrade) { u.Lose = true })},
+		{Name: "a value of another type has no place", Given: after(firstValue), Err: secret.ErrUpgradeLoses,
+			At: []string{"body.fields.api_key", "body.fields.api_key"},
+			When: upgrade(func(u *secret.Upgrade) {
+				u.New = []template.Field{{Key: "api_key", Type: template.File, Required: true}}
+			})},
+		{Name: "a field that was dropped before is not lost again",
+			Given: after(firstValue, note, secret.ValueCleared{Field: "notes", ValueVersion: 2}), When: upgrade(region),
+			Then: events{upgraded, regionSet}},
+		{Name: "a value that was encrypted for another version is made anew", Given: after(firstValue, regionSet),
+			When: upgrade(region), Err: secret.ErrValueChanged},
+		{Name: "the version that it has changes nothing", Given: given, When: upgrade(func(u *secret.Upgrade) { u.To = 3 })},
+		{Name: "an older version changes nothing", Given: given, When: upgrade(func(u *secret.Upgrade) { u.To = 1 })},
+		{Name: "an unknown secret is not upgraded", When: upgrade(nil), Err: secret.ErrNotFound},
+	})
+	s := domaintest.Fold(t, secret.Evolve, state{}, after(firstValue, upgraded))
+	if s.TemplateVersion != 4 {
+		t.Error("the version moves")
+	}
+	for name, change := range map[string]func(*secret.Upgrade){
+		"no version": func(u *secret.Upgrade) { u.To = 0 },
+		"no content": func(u *secret.Upgrade) { region(u); u.To = 5; u.Values[0].Content = secret.Content{} },
+	} {
+		if made, err := upgrade(change)(s); err == nil {
+			t.Errorf("%s: %v", name, made)
+		}
+	}
+}
