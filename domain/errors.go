@@ -1,6 +1,9 @@
 package domain
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Kind classes refusals; http maps each to one status.
 type Kind string
@@ -31,6 +34,7 @@ type Error struct {
 	Code    string
 	Text    string
 	Details []Detail
+	Wait    time.Duration // until trying again makes sense; 0 if that is not known
 }
 
 // Error returns the text with its code.
@@ -46,6 +50,13 @@ func (e *Error) Is(target error) bool {
 func (e *Error) With(location, message string) *Error {
 	c := *e
 	c.Details = append(append([]Detail(nil), e.Details...), Detail{location, message})
+	return &c
+}
+
+// After returns a copy of e that says how long to wait.
+func (e *Error) After(wait time.Duration) *Error {
+	c := *e
+	c.Wait = wait
 	return &c
 }
 

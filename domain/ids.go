@@ -18,6 +18,9 @@ const (
 	TemplateKind  = "template"
 	SecretKind    = "secret"
 	RevealsKind   = "reveals"
+
+	// VerificationKind is of the codes of one member: its streams are named like those of directory things.
+	VerificationKind = "verification"
 )
 
 // Stream returns the name of the stream of an aggregate with an id of our own.

@@ -30,8 +30,10 @@ func (x *Index) applyMember(r domain.Recorded, stream uuid.UUID) error {
 	switch e := r.Event.(type) {
 	case events.IdentityBound:
 		x.bind(s, m, e.SubjectHash)
+		s.lockMember(m)
 	case events.IdentityUnbound:
 		x.unbind(s, m)
+		s.lockMember(m)
 	case events.PermissionsChanged:
 		m.change(e, s.markOf(r))
 	case events.OwnershipChanged:
@@ -76,8 +78,12 @@ func (x *Index) syncMember(s *space, m *member, stream uuid.UUID, r domain.Recor
 		m = s.members.expect(e.ID)
 		s.members.arrive(m, stream, e.Incarnation)
 	}
+	if m.locks(e) {
+		s.lockMember(m)
+	}
 	m.Synced = s.markOf(r)
 	m.Active = e.Active
+	m.EmailHash = bytes.Clone(e.EmailHash)
 	m.Division = s.names.put(e.Division)
 }
 
@@ -119,6 +125,7 @@ func (x *Index) unbind(s *space, m *member) {
 // they are synced again.
 func (x *Index) removeMember(s *space, m *member) {
 	x.unbind(s, m)
+	s.lockMember(m)
 	for _, at := range m.secrets {
 		s.secrets[at].dropGrants(toMember, uint32(m.Slot))
 	}

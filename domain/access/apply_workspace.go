@@ -21,6 +21,9 @@ func (x *Index) applyWorkspace(r domain.Recorded, id uuid.UUID) error {
 	case workspace.SettingsChanged:
 		s := x.space(id)
 		s.settings, s.settingsMark = s.settings.With(e), s.markOf(r)
+		if e.RevealVerification != nil || e.Enabled != nil {
+			s.lockAll()
+		}
 	case workspace.APIKeyIssued:
 		x.issueKey(r, e)
 	case workspace.APIKeyRevoked:

@@ -214,7 +214,7 @@ func TestWhatARevealTakesOnTop(t *testing.T) {
 	unlock := func(until time.Duration, of string) func(*history) {
 		return func(h *history) {
 			settings(locked)(h)
-			h.x.Unlock(h.ws, ann, of, noon.Add(until), id("verification"), 4)
+			h.unlock(ann, of, noon.Add(until))
 		}
 	}
 	for _, q := range []question{

@@ -31,7 +31,7 @@ func (v *verdict) explain() domain.Decision {
 		d.Via, d.Kind, d.Target, d.Rule, d.Ticket, d.Contact = w.Via, w.Kind, w.Target, w.Rule, w.Ticket, w.Contact
 	}
 	if v.unlock != nil {
-		e.cite("verification", v.unlock.Stream, v.unlock.Fact)
+		e.cite(domain.VerificationKind, v.unlock.Stream, v.unlock.Fact)
 	}
 	d.Evidence = e.list
 	return d

@@ -6,18 +6,19 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 )
 
-// MemberOf is memberOf.
-var MemberOf = memberOf
+// MemberOf is memberOf, and VerifiedMember is verifiedMember.
+var (
+	MemberOf       = memberOf
+	VerifiedMember = verifiedMember
+)
 
-// Unlock lets a member's session reveal until a time.
-func (x *Index) Unlock(ws uuid.UUID, member, hash string, until time.Time, stream uuid.UUID, revision uint64) {
-	s := x.spaces[ws]
-	s.unlocks[session{s.members.live(member).Slot, hash}] = unlock{instantOf(until), stream, fact(revision + 1)}
+// Verifications counts what is kept of a workspace's unlocks and challenges.
+func (x *Index) Verifications(ws uuid.UUID) (unlocks, challenges int) {
+	return len(x.spaces[ws].unlocks), len(x.spaces[ws].challenges)
 }
 
 // Fingerprint writes down all that the index holds, lookups included, in one way.
@@ -33,7 +34,7 @@ func (x *Index) Fingerprint() string {
 		if err != nil {
 			panic(err)
 		}
-		fmt.Fprintln(&b, saved.Unlocks, strings.ReplaceAll(string(text), "null", "[]"))
+		fmt.Fprintln(&b, saved.Unlocks, saved.Challenges, saved.UnlocksSwept, strings.ReplaceAll(string(text), "null", "[]"))
 		s.printLookups(&b)
 	}
 	return b.String()

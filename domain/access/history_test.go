@@ -46,6 +46,9 @@ func (h *history) stream(of uuid.UUID, e domain.Event) string {
 	if m, ok := MemberOf(e); ok {
 		return directory(domain.MemberKind, m)
 	}
+	if m, ok := VerifiedMember(e); ok {
+		return directory(domain.VerificationKind, m)
+	}
 	switch e := e.(type) {
 	case workspace.Opened, workspace.SettingsChanged, workspace.APIKeyIssued, workspace.APIKeyRevoked:
 		return domain.Stream(domain.WorkspaceKind, h.ws)

@@ -106,6 +106,8 @@ func (x *Index) apply(r domain.Recorded) error {
 		return x.applySecret(r, id)
 	case domain.RevealsKind:
 		return x.applyReveals(r, id)
+	case domain.VerificationKind:
+		return x.applyVerification(r, id)
 	}
 	return errUnknown
 }
@@ -134,6 +136,7 @@ func newSpace(id uuid.UUID) *space {
 		forms:      map[uuid.UUID]*form{},
 		reveals:    reveals{windows: map[name][]minute{}},
 		unlocks:    map[session]unlock{},
+		challenges: map[slot]challenge{},
 		divisions:  map[name]slots{},
 		categories: map[name]slots{},
 		assigned:   map[assignment]slots{},

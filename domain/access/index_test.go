@@ -19,6 +19,7 @@ import (
 	"github.com/kdesk/client-secrets/domain/member"
 	"github.com/kdesk/client-secrets/domain/secret"
 	"github.com/kdesk/client-secrets/domain/ticket"
+	"github.com/kdesk/client-secrets/domain/verification"
 	"github.com/kdesk/client-secrets/domain/workspace"
 )
 
@@ -32,6 +33,9 @@ func TestEveryCataloguedEventIsFolded(t *testing.T) {
 		case domain.MemberKind, domain.GroupKind, domain.ContactKind, domain.TicketKind:
 			stream = domain.DirectoryStream(ws, typ.Aggregate, ann)
 			reflect.ValueOf(p).Elem().FieldByName("ID").SetString(ann)
+		case domain.VerificationKind:
+			stream = domain.DirectoryStream(ws, typ.Aggregate, ann)
+			reflect.ValueOf(p).Elem().FieldByName("Member").SetString(ann)
 		}
 		r := domain.Recorded{Stream: stream, Position: 1, Meta: domain.Meta{Workspace: ws}, Event: typ.Event(p)}
 		assert.NoError(t, NewIndex().Apply(r), typ.Name)
@@ -62,6 +66,10 @@ func TestEventsThatCannotBeTrueStopTheFold(t *testing.T) {
 		{"a contact of another workspace", customer(), elsewhere},
 		{"a contact erased in another's stream", contact.Erased{ID: acme}, elsewhere},
 		{"a reveal under another workspace", service(), func(r *domain.Recorded) { r.Stream = domain.Stream(domain.RevealsKind, id("elsewhere")) }},
+		{"a verification in the stream of another", verification.Locked{Member: ann}, func(r *domain.Recorded) {
+			r.Stream = domain.DirectoryStream(id("workspace"), domain.VerificationKind, olga)
+		}},
+		{"a verification under another workspace", verification.Locked{Member: ann}, elsewhere},
 		{"a stream that is none", staff(ann), func(r *domain.Recorded) { r.Stream = "member" }},
 		{"a position that was passed", staff(ann), func(r *domain.Recorded) { r.Position = 10 }},
 	} {

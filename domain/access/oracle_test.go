@@ -15,6 +15,7 @@ import (
 	"github.com/kdesk/client-secrets/domain/secret"
 	"github.com/kdesk/client-secrets/domain/template"
 	"github.com/kdesk/client-secrets/domain/ticket"
+	"github.com/kdesk/client-secrets/domain/verification"
 	"github.com/kdesk/client-secrets/domain/workspace"
 )
 
@@ -208,8 +209,8 @@ type view struct {
 	created  *secret.Created
 	inactive bool
 	expires  *time.Time
-	values   map[string][]bool // by field: whether each version is a value
 	version  int
+	values   map[string][]bool // by field: whether each version is a value
 	grants   []named[secret.AccessGranted]
 	rules    []secret.RuleAdded
 	tickets  []named[secret.TicketLinked]
@@ -433,7 +434,7 @@ func (o oracle) reveal(r Request, settings workspace.Settings, v view, manages b
 		return CodeValueNotSet
 	case n < len(history) && !manages:
 		return CodeOlderVersion
-	case settings.RevealVerification.Required:
+	case settings.RevealVerification.Required && !o.unlocked(r.Actor, r.At):
 		return CodeVerificationRequired
 	case isExpired && (settings.ExpiredReveals == workspace.Blocked || settings.ExpiredReveals == workspace.ManagersWithConfirmation && !manages):
 		return CodeExpiredBlocked
@@ -445,6 +446,60 @@ func (o oracle) reveal(r Request, settings workspace.Settings, v view, manages b
 		return CodeRevealLimit
 	}
 	return ""
+}
+
+// unlocked tells whether an actor's session is: some challenge of it was answered, and neither before nor after that did
+// anything take effect that ends it.
+func (o oracle) unlocked(a domain.Actor, now time.Time) bool {
+	l, there := o.now("member", a.ID)
+	if a.Kind != domain.Member || !there || a.Session == "" {
+		return false
+	}
+	var pending *verification.Requested
+	var until time.Time
+	var email []byte
+	o.each(uuid.Nil, func(at int, e domain.Event) {
+		if at < l.from {
+			return
+		}
+		reset := false
+		switch e := e.(type) {
+		case workspace.SettingsChanged:
+			reset = e.Enabled != nil || e.RevealVerification != nil
+		case member.Synced:
+			reset = e.ID == a.ID && (!e.Active || string(e.EmailHash) != string(email))
+			if e.ID == a.ID {
+				email = e.EmailHash
+			}
+		case member.IdentityBound:
+			reset = e.ID == a.ID
+		case member.IdentityUnbound:
+			reset = e.ID == a.ID
+		case verification.Requested:
+			if e.Member == a.ID {
+				pending = &e
+			}
+		case verification.Ended:
+			if e.Member == a.ID && pending != nil && pending.Challenge == e.Challenge {
+				pending = nil
+			}
+		case verification.Locked:
+			if e.Member == a.ID && e.Session == a.Session {
+				until = time.Time{}
+			}
+		case verification.Unlocked:
+			if e.Member == a.ID && pending != nil && pending.Challenge == e.Challenge && pending.Session == e.Session && e.Session != "" {
+				pending = nil
+				if e.Session == a.Session {
+					until = e.UnlockedUntil
+				}
+			}
+		}
+		if reset {
+			pending, until = nil, time.Time{}
+		}
+	})
+	return now.Before(until)
 }
 
 func (o oracle) hasField(v view, key string) (has bool) {

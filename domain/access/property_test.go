@@ -21,6 +21,7 @@ import (
 	"github.com/kdesk/client-secrets/domain/secret"
 	"github.com/kdesk/client-secrets/domain/template"
 	"github.com/kdesk/client-secrets/domain/ticket"
+	"github.com/kdesk/client-secrets/domain/verification"
 	"github.com/kdesk/client-secrets/domain/workspace"
 )
 
@@ -60,8 +61,8 @@ func randomHistory(rt *rapid.T, t testing.TB, size int) (*history, dice) {
 			h.say(staff(m), permit(m, domain.SecretsView, domain.SecretsReveal))
 		}
 		h.record(forms[ws], template.Created{Fields: []template.Field{{Key: "password"}}})
-		for _, s := range shelf[ws] {
 		h.record(forms[ws], template.Revised{Version: 2, Fields: []template.Field{{Key: "password"}, {Key: "note"}}})
+		for _, s := range shelf[ws] {
 			h.record(s, secret.Created{Template: forms[ws], TemplateVersion: 1})
 		}
 	}
@@ -89,7 +90,7 @@ func (h *history) numbered(of uuid.UUID, e domain.Event) domain.Event {
 }
 
 func randomFact(t dice) domain.Event {
-	return one(t, settingsFact, memberFact, memberFact, peopleFact, peopleFact, ticketFact, ticketFact, ticketFact,
+	return one(t, verificationFact, settingsFact, memberFact, memberFact, peopleFact, peopleFact, ticketFact, ticketFact, ticketFact,
 		stateFact, accessFact, accessFact, accessFact, accessFact)(t)
 }
 
@@ -115,14 +116,14 @@ func settingsFact(t dice) domain.Event {
 func memberFact(t dice) domain.Event {
 	m := one(t, people...)
 	p := one(t, domain.SecretsView, domain.SecretsReveal, domain.SecretsManage)
-	synced := member.Synced{ID: m, Incarnation: one(t, 1, 1, 1, 2), Active: one(t, true, true, true, false), Division: one(t, "", "sales")}
+	synced := member.Synced{ID: m, Incarnation: one(t, 1, 1, 1, 2), Active: one(t, true, true, true, false), Division: one(t, "", "sales"), EmailHash: one(t, []byte("a"), []byte("a"), []byte("b"))}
 	all := permit(m, domain.SecretsView, domain.SecretsReveal)
 	return one[domain.Event](t,
 		synced, synced, all, all, all, permit(m, p),
 		member.PermissionsChanged{ID: m, Revoked: []domain.Permission{p}},
 		member.PermissionsChanged{ID: m, Revoked: []domain.Permission{domain.SecretsManage}},
 		member.OwnershipChanged{ID: m, Owner: one(t, true, false, false)},
-		one[domain.Event](t, synced, all, member.Removed{ID: m}),
+		one[domain.Event](t, synced, all, member.Removed{ID: m}, member.IdentityBound{ID: m, SubjectHash: []byte(m)}, member.IdentityUnbound{ID: m}),
 	)
 }
 
@@ -204,6 +205,7 @@ func TestDecisionsAreThoseOfWhoeverReadsTheWholeLog(t *testing.T) {
 			for _, a := range actors() {
 				for _, s := range []uuid.UUID{shelf[ws][0], shelf[ws][1], shelf[worlds[1]][0]} {
 					for _, action := range []Action{View, Reveal, Manage} {
+						a.Session = one(d, "s1", "s2", "")
 						r := Request{Workspace: ws, Actor: a, Action: action, Secret: s, Field: one(d, fields...), At: h.at,
 							ValueVersion: one(d, 0, 0, 0, 1, 2), HasReason: one(d, true, false), ConfirmExpired: one(d, true, false)}
 						got := h.x.Decide(r)
@@ -216,6 +218,29 @@ func TestDecisionsAreThoseOfWhoeverReadsTheWholeLog(t *testing.T) {
 		}
 	})
 	t.Log(met)
+}
+
+func TestUnlocksAreThoseOfWhoeverReadsTheWholeLog(t *testing.T) {
+	met := map[bool]int{}
+	rapid.Check(t, func(rt *rapid.T) {
+		h, d := randomHistory(rt, t, 30)
+		for range d.IntN(100) {
+			h.ws = worlds[d.IntN(2)]
+			h.say(one(d, verificationFact, verificationFact, verificationFact, verificationFact, verificationFact, verificationFact, verificationFact, memberFact)(d))
+		}
+		for _, ws := range worlds {
+			for _, a := range actors() {
+				for _, a.Session = range []string{"s1", "s2", ""} {
+					o, unlocked := oracle{ws, h.log}, h.x.UnlockedUntil(ws, a, h.at) != nil
+					_, code := o.person(a, h.at)
+					require.Equal(rt, code == "" && o.unlocked(a, h.at), unlocked, "%v", a)
+					met[unlocked]++
+				}
+			}
+		}
+	})
+	t.Log(met)
+	require.NotZero(t, met[true])
 }
 
 func TestAccessibleIsWhatMayBeViewed(t *testing.T) {
@@ -302,4 +327,15 @@ func TestASnapshotThatIsDamagedIsRefused(t *testing.T) {
 		_, err = Restore(bytes.NewReader(b.Bytes()[:i]))
 		assert.ErrorIs(t, err, ErrSnapshot, "cut at %d", i)
 	}
+}
+
+// verificationFact is about codes and unlocks of two sessions, few enough for some to fit together.
+func verificationFact(t dice) domain.Event {
+	m, s, c := one(t, people...), one(t, "s1", "s1", "s2", ""), one(t, id("c1"), id("c1"), id("c2"))
+	until := noon.Add(time.Duration(t.IntN(200)) * time.Minute)
+	asked := verification.Requested{Challenge: c, Member: m, Session: s, ExpiresAt: until}
+	unlocked := verification.Unlocked{Challenge: c, Member: m, Session: s, UnlockedUntil: until}
+	return one[domain.Event](t, asked, asked, asked, unlocked, unlocked, unlocked,
+		verification.Attempted{Challenge: c, Member: m, Number: 1}, verification.CodeSent{Challenge: c, Member: m},
+		verification.Locked{Member: m, Session: s}, verification.Ended{Challenge: c, Member: m})
 }

@@ -111,6 +111,35 @@ func (x *Index) HasTicket(ws uuid.UUID, id string) bool {
 	return s != nil && s.tickets.live(id) != nil
 }
 
+// UnlockedUntil returns until when an actor's session may reveal what takes a verification; nil if it is locked.
+func (x *Index) UnlockedUntil(ws uuid.UUID, actor domain.Actor, at time.Time) *time.Time {
+	s := x.spaces[ws]
+	if s == nil || actor.Kind != domain.Member {
+		return nil
+	}
+	m := s.members.live(actor.ID)
+	if m == nil || !m.Active {
+		return nil
+	}
+	u, ok := s.unlocks[session{m.Slot, actor.Session}]
+	if !ok || instantOf(at) >= u.Until {
+		return nil
+	}
+	until := u.Until.time()
+	return &until
+}
+
+// Pending tells whether a challenge may still unlock a session of a member: it is the last one that was asked for, was
+// neither answered nor ended, and nothing it rested on has changed since. It may have expired.
+func (x *Index) Pending(ws uuid.UUID, member string, challenge uuid.UUID) bool {
+	s := x.spaces[ws]
+	if s == nil {
+		return false
+	}
+	m := s.members.live(member)
+	return m != nil && s.challenges[m.Slot].ID == challenge && challenge != uuid.Nil
+}
+
 // Expired tells whether a secret of a workspace should have been replaced by a time. It has expired at its very expiry.
 func (x *Index) Expired(ws, secret uuid.UUID, at time.Time) bool {
 	ref, ok := x.secrets[secret]

@@ -17,7 +17,7 @@ import (
 
 // snapshotFormat is the first line of a snapshot. It changes with whatever the fold keeps or does with an event: a snapshot
 // of another format is of no use.
-const snapshotFormat = "client-secrets access index 1\n"
+const snapshotFormat = "client-secrets access index 2\n"
 
 // ErrSnapshot tells that a snapshot cannot be used: it is of another format or damaged. Folding the log anew is always right.
 var ErrSnapshot = errors.New("this access index snapshot cannot be used")
@@ -62,6 +62,8 @@ type savedSpace struct {
 	Windows      map[name][]minute
 	Swept        int64
 	Unlocks      map[session]unlock
+	Challenges   map[slot]challenge
+	UnlocksSwept int64
 }
 
 // savedTable holds the incarnations that are there or expected; Slots counts those that were as well.
@@ -96,6 +98,7 @@ func (s *space) save() *savedSpace {
 		ID: s.id, Opened: s.opened, Settings: s.settings, SettingsMark: s.settingsMark, Texts: s.names.texts[1:],
 		Members: s.members.save(), Groups: s.groups.save(), Contacts: s.contacts.save(), Tickets: s.tickets.save(),
 		Secrets: s.secrets[1:], Forms: s.forms, Windows: s.reveals.windows, Swept: s.reveals.swept, Unlocks: s.unlocks,
+		Challenges: s.challenges, UnlocksSwept: s.unlocksSwept,
 	}
 	for _, k := range s.keys {
 		saved.Keys = append(saved.Keys, k)
@@ -171,7 +174,8 @@ func restoreSpace(saved *savedSpace) *space {
 	orEmpty(&s.forms, saved.Forms)
 	orEmpty(&s.reveals.windows, saved.Windows)
 	orEmpty(&s.unlocks, saved.Unlocks)
-	s.reveals.swept = saved.Swept
+	orEmpty(&s.challenges, saved.Challenges)
+	s.reveals.swept, s.unlocksSwept = saved.Swept, saved.UnlocksSwept
 	return s
 }
 

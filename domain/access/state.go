@@ -26,6 +26,9 @@ type space struct {
 	reveals  reveals
 	unlocks  map[session]unlock
 
+	challenges   map[slot]challenge // by member
+	unlocksSwept int64              // the minute in which those that are over were last dropped
+
 	everyone   slots                // secrets assigned to everyone
 	divisions  map[name]slots       // secrets assigned to a division
 	categories map[name]slots       // secrets with a rule about a category
@@ -48,6 +51,7 @@ type member struct {
 	Owner       bool
 	Ownership   mark   // what made him owner, or ended it
 	Identity    []byte // hash of the sign-in that is his; nil if none is bound
+	EmailHash   []byte // of the address that codes go to; nil if he has none
 
 	groups   slots
 	contacts slots // that he owns

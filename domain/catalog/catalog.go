@@ -17,6 +17,7 @@ import (
 	"github.com/kdesk/client-secrets/domain/secret"
 	"github.com/kdesk/client-secrets/domain/template"
 	"github.com/kdesk/client-secrets/domain/ticket"
+	"github.com/kdesk/client-secrets/domain/verification"
 	"github.com/kdesk/client-secrets/domain/workspace"
 )
 
@@ -78,6 +79,12 @@ var types = index(
 	quickly(of[reveal.FieldRevealed](domain.RevealsKind), readRevealed),
 	of[reveal.Denied](domain.RevealsKind),
 	of[reveal.Withheld](domain.RevealsKind),
+	of[verification.Requested](domain.VerificationKind),
+	of[verification.CodeSent](domain.VerificationKind),
+	of[verification.Attempted](domain.VerificationKind),
+	of[verification.Unlocked](domain.VerificationKind),
+	of[verification.Locked](domain.VerificationKind),
+	of[verification.Ended](domain.VerificationKind),
 )
 
 // Types returns every event type, sorted by name.
