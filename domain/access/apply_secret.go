@@ -24,16 +24,42 @@ func (x *Index) applySecret(r domain.Recorded, id uuid.UUID) error {
 	if !isSecretEvent(r.Event) {
 		return errUnknown
 	}
-	if known {
-		ref.space.evolve(ref.space.secrets[ref.slot], r)
+	if !known {
+		return nil
+	}
+	sec := ref.space.secrets[ref.slot]
+	switch _, ends := r.Event.(events.DestroyRequested); {
+	case sec.Ended != 0: // for good
+	case ends:
+		ref.space.end(sec, factOf(r))
+	default:
+		ref.space.evolve(sec, r)
 	}
 	return nil
+}
+
+// end lets nobody in to a secret any more but those who manage all, and them to see no more than that it was there.
+func (s *space) end(sec *record, by fact) {
+	for _, g := range slices.Clone(sec.Grants) {
+		sec.dropGrants(g.Kind, g.Target)
+		s.assignedTo(g.Kind, g.Target, func(set *slots) { set.remove(sec.Slot) })
+	}
+	for _, r := range slices.Clone(sec.Rules) {
+		s.removeRule(sec, r.ID)
+	}
+	for _, t := range slices.Clone(sec.Tickets) {
+		s.unlinkTicket(sec, s.tickets.at(t.To))
+	}
+	for _, c := range slices.Clone(sec.Contacts) {
+		s.unrelateContact(sec, s.contacts.at(c.To))
+	}
+	sec.Ended = by
 }
 
 func isSecretEvent(e domain.Event) bool {
 	switch e.(type) {
 	case events.Described, events.Activated, events.Deactivated, events.ExpirationSet, events.ExpirationCleared,
-		events.TemplateUpgraded, events.ValueSet, events.ValueCleared, events.AccessGranted, events.AccessRevoked, events.RuleAdded,
+		events.TemplateUpgraded, events.HoldPlaced, events.HoldReleased, events.DestroyRequested, events.Destroyed, events.ValueSet, events.ValueCleared, events.AccessGranted, events.AccessRevoked, events.RuleAdded,
 		events.RuleRemoved, events.TicketLinked, events.TicketUnlinked, events.ContactRelated, events.ContactUnrelated:
 		return true
 	}

@@ -13,7 +13,7 @@ import (
 // on which recorded facts. Several ways in are explained by the first in a fixed order (see Ways).
 //
 // Conditions of all actions: the module is on, the actor is a member or service account of the workspace and active, has
-// the permission, the secret is there, is active unless the actor manages secrets, and some way leads in. Reveal and
+// the permission, the secret is there, is not destroyed, is active unless the actor manages secrets, and some way leads in. Reveal and
 // Download look further: the field has a value; a version that is not the current one is for those who manage secrets;
 // the session is unlocked if the workspace wants that; an expired secret may be revealed and that was confirmed; there is
 // a reason if the workspace wants one; and the actor has revealed less than the limit in the last hour.
@@ -53,7 +53,7 @@ func (x *Index) judge(r *Request) (v verdict) {
 		return v
 	}
 	v.secret = v.space.secrets[ref.slot]
-	v.code = v.enter()
+	v.code = v.enter(r.Action)
 	if v.code == "" && (r.Action == Reveal || r.Action == Download) {
 		v.code = v.unmask(r)
 	}
@@ -116,8 +116,11 @@ func subjectOf(m *member) subject {
 }
 
 // enter looks at the conditions that every use of a secret has.
-func (v *verdict) enter() string {
-	if v.secret.Inactive && !v.subject.manages() {
+func (v *verdict) enter(a Action) string {
+	switch manages := v.subject.manages(); {
+	case v.secret.Ended != 0 && (a != View || !manages):
+		return CodeSecretDestroyed
+	case v.secret.Inactive && !manages:
 		return CodeSecretInactive
 	}
 	closed := v.space.ways(v.secret, &v.subject, func(w way) bool {

@@ -61,6 +61,7 @@ func (v *verdict) citeSecret(e *evidence) {
 	own := v.secret.ID
 	e.cite(domain.SecretKind, own, v.secret.Created)
 	e.cite(domain.SecretKind, own, v.secret.State)
+	e.cite(domain.SecretKind, own, v.secret.Ended)
 	if v.field != nil {
 		e.cite(domain.SecretKind, own, v.secret.Expiration)
 		e.cite(domain.SecretKind, own, v.field.Fact)

@@ -25,7 +25,7 @@ func (x *Index) Accessible(ws uuid.UUID, actor domain.Actor, at time.Time) (ids 
 	}
 	for at := range v.space.candidates(v.subject.member) {
 		v.secret = v.space.secrets[at]
-		if v.enter() == "" {
+		if v.enter(View) == "" {
 			ids = append(ids, v.secret.ID)
 		}
 	}

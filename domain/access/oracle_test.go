@@ -208,6 +208,7 @@ func (o oracle) person(a domain.Actor, now time.Time) (p person, code string) {
 type view struct {
 	created  *secret.Created
 	inactive bool
+	ended    bool
 	expires  *time.Time
 	version  int
 	values   map[string][]bool // by field: whether each version is a value
@@ -233,6 +234,8 @@ func (o oracle) secret(of uuid.UUID) (v view) {
 		switch e := e.(type) {
 		case secret.Created:
 			v.created, v.expires, v.version = &e, e.ExpiresAt, e.TemplateVersion
+		case secret.DestroyRequested:
+			v.ended = true
 		case secret.TemplateUpgraded:
 			v.version = e.To
 		case secret.Activated:
@@ -403,6 +406,8 @@ func (o oracle) judge(r Request) (d domain.Decision, code string) {
 		return d, CodePermissionMissing
 	case v.created == nil:
 		return d, CodeNotFound
+	case v.ended && (r.Action != View || !manages):
+		return d, CodeSecretDestroyed
 	case v.inactive && !manages:
 		return d, CodeSecretInactive
 	}

@@ -154,7 +154,12 @@ func ticketFact(t dice) domain.Event {
 func stateFact(t dice) domain.Event {
 	f := one(t, fields...)
 	return one[domain.Event](t, secret.Activated{}, secret.Activated{}, secret.Deactivated{}, secret.ExpirationSet{ExpiresAt: noon.Add(time.Hour)},
-		secret.ExpirationCleared{}, secret.TemplateUpgraded{From: 1, To: 2}, secret.ValueSet{Field: f}, secret.ValueSet{Field: f}, secret.ValueCleared{Field: f})
+		secret.ExpirationCleared{}, secret.TemplateUpgraded{From: 1, To: 2}, secret.HoldPlaced{}, ending(t), secret.ValueSet{Field: f}, secret.ValueSet{Field: f}, secret.ValueCleared{Field: f})
+}
+
+// ending is rarely the end of a secret: nothing comes after that.
+func ending(t dice) domain.Event {
+	return one[domain.Event](t, secret.DestroyRequested{}, secret.HoldReleased{}, secret.HoldReleased{}, secret.HoldReleased{})
 }
 
 func accessFact(t dice) domain.Event {

@@ -152,6 +152,12 @@ func (x *Index) HasSecret(ws, id uuid.UUID) bool {
 	return ok && ref.space.id == ws
 }
 
+// Destroyed tells whether the destruction of a workspace's secret was requested: nothing of it may be shown any more.
+func (x *Index) Destroyed(ws, id uuid.UUID) bool {
+	ref, ok := x.secrets[id]
+	return ok && ref.space.id == ws && ref.space.secrets[ref.slot].Ended != 0
+}
+
 // HasTemplate tells whether a template is a workspace's.
 func (x *Index) HasTemplate(ws, id uuid.UUID) bool {
 	s, ok := x.templates[id]

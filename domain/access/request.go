@@ -31,7 +31,8 @@ const (
 	CodeNotAMember           = "not_a_member"
 	CodeMemberInactive       = "member_inactive" // or an API key that has expired
 	CodePermissionMissing    = "permission_missing"
-	CodeNotFound             = "not_found" // no such secret in the workspace, or no such field or value version in the secret
+	CodeNotFound             = "not_found"        // no such secret in the workspace, or no such field or value version in the secret
+	CodeSecretDestroyed      = "secret_destroyed" // those who manage secrets may still View that it was there
 	CodeSecretInactive       = "secret_inactive"
 	CodeNoGrant              = "no_grant"
 	CodeValueNotSet          = "value_not_set"

@@ -123,6 +123,7 @@ type record struct {
 	TemplateVersion int
 	Inactive        bool
 	State           fact // the latest activation or deactivation
+	Ended           fact // the request to destroy it; 0 while there is none
 	Expires         instant
 	Expiration      fact // what set or cleared it, unless the creation did
 	Grants          []grant

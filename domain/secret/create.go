@@ -33,7 +33,7 @@ type Value struct {
 // Create starts a secret with its values, grants, rules and links: the events are one append. What is wrong is
 // reported together. Entries that say the same twice count once.
 func Create(s State, d Draft, now time.Time) ([]domain.Event, error) {
-	if s.Exists {
+	if s.Exists || s.Destruction != NotDestroyed {
 		return nil, ErrAlreadyExists
 	}
 	if err := d.complete(); err != nil {

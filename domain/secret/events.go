@@ -115,6 +115,24 @@ type ContactUnrelated struct {
 	Contact string `json:"contact"`
 }
 
+// HoldPlaced puts the secret under legal hold: it cannot be destroyed.
+type HoldPlaced struct {
+	Reason domain.Private `json:"reason"`
+}
+
+// HoldReleased ends that.
+type HoldReleased struct {
+	Reason domain.Private `json:"reason"`
+}
+
+// DestroyRequested ends the secret: from here on nothing of it is shown, and its key is about to be deleted.
+type DestroyRequested struct{}
+
+// Destroyed tells that the secret's key and ciphertexts are deleted.
+type Destroyed struct {
+	CompleteAt time.Time `json:"complete_at"` // when the last backup of the key is gone too
+}
+
 // EventType returns the stored name.
 func (Created) EventType() string { return "secret.created.v1" }
 
@@ -165,3 +183,15 @@ func (ContactRelated) EventType() string { return "secret.contact_related.v1" }
 
 // EventType returns the stored name.
 func (ContactUnrelated) EventType() string { return "secret.contact_unrelated.v1" }
+
+// EventType returns the stored name.
+func (HoldPlaced) EventType() string { return "secret.hold_placed.v1" }
+
+// EventType returns the stored name.
+func (HoldReleased) EventType() string { return "secret.hold_released.v1" }
+
+// EventType returns the stored name.
+func (DestroyRequested) EventType() string { return "secret.destroy_requested.v1" }
+
+// EventType returns the stored name.
+func (Destroyed) EventType() string { return "secret.destroyed.v1" }

@@ -26,7 +26,20 @@ type State struct {
 	Rules           []Rule
 	Tickets         []Related
 	Contacts        []Related
+	Held            bool // under legal hold
+	HoldReason      domain.Private
+	Destruction     Destruction
 }
+
+// Destruction is how far a secret's end has come. From the request on it does not Exist.
+type Destruction int
+
+// The steps of a destruction.
+const (
+	NotDestroyed Destruction = iota
+	DestructionRequested
+	DestructionDone
+)
 
 // FieldValue is one version of a field's value.
 type FieldValue struct {
@@ -80,6 +93,14 @@ func Evolve(s State, e domain.Event) (State, error) {
 		s.Values = withValue(s.Values, e.Field, e.Content)
 	case ValueCleared:
 		s.Values = withValue(s.Values, e.Field, Content{})
+	case HoldPlaced:
+		s.Held, s.HoldReason = true, e.Reason
+	case HoldReleased:
+		s.Held, s.HoldReason = false, domain.Private{}
+	case DestroyRequested:
+		s.Exists, s.Destruction = false, DestructionRequested
+	case Destroyed:
+		s.Destruction = DestructionDone
 	default:
 		return s.evolveAccess(e)
 	}

@@ -171,6 +171,8 @@ func (a at) secret(e domain.Event) {
 	switch v := e.(type) {
 	case secret.Created:
 		a.begin(roleExists, managers)
+	case secret.DestroyRequested: // those who manage all still see that it was there
+		a.fold.become(a.subject, []fact{a.fact(roleExists, managers)}, a.position)
 	case secret.AccessGranted:
 		a.begin(roleAssigned+string(v.Kind), name(string(v.Kind), v.Target))
 	case secret.AccessRevoked:

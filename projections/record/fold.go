@@ -3,6 +3,7 @@ package record
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -75,6 +76,14 @@ func (s *Set) evolve(r *Secret, e domain.Recorded) {
 		r.ExpiresAt = &v.ExpiresAt
 	case secret.ExpirationCleared:
 		r.ExpiresAt = nil
+	case secret.HoldPlaced:
+		r.Hold = &Hold{v.Reason.Text, e.At}
+	case secret.HoldReleased:
+		r.Hold = nil
+	case secret.DestroyRequested:
+		s.end(r, e.At)
+	case secret.Destroyed:
+		r.Destroyed.CompleteAt = &v.CompleteAt
 	case secret.TemplateUpgraded:
 		s.upgrade(r, TemplateRef{r.Workspace, v.Template, v.To})
 	case secret.ValueSet:
@@ -116,6 +125,15 @@ func (s *Set) upgrade(r *Secret, to TemplateRef) {
 		}
 		f.IsSet, f.ValueVersion, f.ChangedAt, f.ChangedBy, f.Content = was.IsSet, was.ValueVersion, was.ChangedAt, was.ChangedBy, was.Content
 	}
+}
+
+// end takes everything out of a record. Its texts are in the clear here: the key that they are sealed with is deleted
+// later, and a rebuild after that would find them erased as well.
+func (s *Set) end(r *Secret, at time.Time) {
+	for _, k := range r.Keys() {
+		s.unindex(r, k)
+	}
+	*r = *r.End(at)
 }
 
 // setValue gives a field a value version. A field that the template does not have is shown as a sensitive one.

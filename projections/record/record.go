@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/kdesk/client-secrets/domain"
 	"github.com/kdesk/client-secrets/domain/secret"
 	"github.com/kdesk/client-secrets/domain/template"
 )
@@ -31,11 +32,25 @@ type Secret struct {
 	Contacts    []string     `json:"contacts"`
 	Assignments []Assignment `json:"assignments"`
 	Rules       []Rule       `json:"rules"`
-	Revision    uint64       `json:"revision"` // of the secret's stream
+	Hold        *Hold        `json:"hold"`      // nil unless the secret is under legal hold
+	Destroyed   *Destroyed   `json:"destroyed"` // nil unless the secret's destruction was requested
+	Revision    uint64       `json:"revision"`  // of the secret's stream
 	CreatedAt   time.Time    `json:"created_at"`
 	UpdatedAt   time.Time    `json:"updated_at"`
 	// Former are fields that the template's version does not have and an earlier one had. They are no part of an answer.
 	Former []Field `json:"-"`
+}
+
+// Hold is a legal hold.
+type Hold struct {
+	Reason string    `json:"reason"`
+	Since  time.Time `json:"since"`
+}
+
+// Destroyed tells that a secret is gone. Its record then holds no text of its own.
+type Destroyed struct {
+	RequestedAt time.Time  `json:"requested_at"`
+	CompleteAt  *time.Time `json:"complete_at"` // when the last backup of its key is gone too; nil while the key is still there
 }
 
 // Template names the version of the template that a secret has the fields of.
@@ -74,6 +89,21 @@ type Rule struct {
 	Kind  secret.RuleKind `json:"kind"`
 	Value string          `json:"value,omitempty"`
 	While secret.While    `json:"while"`
+}
+
+// End returns what is left of the record once its destruction was requested: no text of its own, no values and nobody who
+// was let in.
+func (s *Secret) End(at time.Time) *Secret {
+	left := *s
+	left.Name, left.Description = domain.ErasedText, domain.ErasedText
+	left.Active, left.ExpiresAt, left.Hold, left.Former = false, nil, nil, nil
+	left.Tickets, left.Contacts, left.Assignments, left.Rules = []string{}, []string{}, []Assignment{}, []Rule{}
+	left.Fields = slices.Clone(s.Fields)
+	for i := range left.Fields {
+		left.Fields[i].IsSet, left.Fields[i].Content = false, nil
+	}
+	left.Destroyed = &Destroyed{RequestedAt: at}
+	return &left
 }
 
 // Expired tells whether the secret's values should have been replaced by now.

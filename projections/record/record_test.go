@@ -122,6 +122,27 @@ func TestFold(t *testing.T) {
 				require.Equal(t, 2, r.Field("password").ValueVersion)
 				require.Empty(t, r.Former)
 			}},
+		{"a legal hold is shown while it lasts", []domain.Event{secret.HoldPlaced{Reason: text("case 7")}},
+			func(t *testing.T, r *record.Secret) { require.Equal(t, "case 7", r.Hold.Reason) }},
+		{"released, it is not", []domain.Event{secret.HoldPlaced{Reason: text("case 7")}, secret.HoldReleased{}},
+			func(t *testing.T, r *record.Secret) { require.Nil(t, r.Hold) }},
+		{"of a destroyed secret nothing is left but that it was there", []domain.Event{
+			secret.ValueSet{Field: "url", ValueVersion: 1, Content: content}, secret.TicketLinked{Ticket: "d:1"}, secret.ContactRelated{Contact: "d:c"},
+			secret.AccessGranted{Kind: secret.ToMember, Target: "d:m"}, secret.RuleAdded{RuleID: ruleID, Kind: secret.TicketAssignee},
+			secret.DestroyRequested{}, secret.Destroyed{CompleteAt: expiry}},
+			func(t *testing.T, r *record.Secret) {
+				require.Equal(t, []string{"erased", "erased"}, []string{r.Name, r.Description})
+				require.Empty(t, r.Keys())
+				require.Empty(t, r.Rules)
+				require.False(t, r.Active)
+				require.False(t, r.Field("url").IsSet)
+				require.Nil(t, r.Field("url").Content)
+				require.Equal(t, expiry, *r.Destroyed.CompleteAt)
+				doc, err := record.Encode(r)
+				require.NoError(t, err)
+				require.NotContains(t, string(doc), content.ID.String())
+				require.NotContains(t, string(doc), "Portal")
+			}},
 		{"name, state and expiry follow", []domain.Event{secret.Described{Name: text("New")}, secret.Deactivated{}, secret.ExpirationCleared{}},
 			func(t *testing.T, r *record.Secret) {
 				require.Equal(t, "New", r.Name)

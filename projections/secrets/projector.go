@@ -34,7 +34,7 @@ func (Projector) Schema() string { return table.Schema + schema }
 func (Projector) Indexes() string { return table.Indexes }
 
 // Version returns how often the meaning of the tables changed.
-func (Projector) Version() int { return 1 }
+func (Projector) Version() int { return 2 }
 
 // Kinds returns the kinds of streams it reads. Tickets and contacts are read for their removal: it ends relations.
 func (Projector) Kinds() []string { return record.Kinds() }

@@ -35,6 +35,8 @@ const (
 	Inactive State = "inactive"
 	Expired  State = "expired"  // by Filter.Now
 	Expiring State = "expiring" // not yet, but within 30 days of Filter.Now
+
+	Destroyed State = "destroyed" // the destruction was requested; none of the other states but AnyState has such
 )
 
 const expiringSoon = 30 * 24 * time.Hour
@@ -152,14 +154,16 @@ func listSQL(workspace uuid.UUID, f Filter, only []uuid.UUID) (string, []any, er
 	case Active:
 		and("active")
 	case Inactive:
-		and("NOT active")
+		and("NOT active AND NOT destroyed")
 	case Expired:
 		and("expires_at <= ?", f.Now)
 	case Expiring:
 		and("expires_at > ? AND expires_at <= ?", f.Now, f.Now.Add(expiringSoon))
+	case Destroyed:
+		and("destroyed")
 	case AnyState:
 	default:
-		return "", nil, domain.Refuse(domain.Malformed, "unknown_state", "state is active, inactive, expired or expiring")
+		return "", nil, domain.Refuse(domain.Malformed, "unknown_state", "state is active, inactive, expired, expiring or destroyed")
 	}
 	return sql.String(), args, nil
 }

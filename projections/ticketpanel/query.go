@@ -73,7 +73,7 @@ const panelSQL = `SELECT r.id, r.changed, r.doc, p.linked, p.contact FROM (
 	ORDER BY p.linked DESC, r.sort_name, r.id LIMIT $3`
 
 const linkableSQL = `SELECT r.id, r.changed, r.doc, false, false FROM ticketpanel.record r
-	WHERE r.workspace = $1 AND r.search LIKE $2
+	WHERE r.workspace = $1 AND r.search LIKE $2 AND NOT r.destroyed
 	AND EXISTS (SELECT FROM ticketpanel.ticket t WHERE t.workspace = $1 AND t.id = $3)
 	AND NOT EXISTS (SELECT FROM ticketpanel.link l WHERE l.workspace = $1 AND l.secret = r.id AND l.key = $4)`
 

@@ -16,12 +16,12 @@ import (
 )
 
 const (
-	saveRecords = `INSERT INTO record (workspace, id, sort_name, search, template, active, expires_at, changed, doc)
+	saveRecords = `INSERT INTO record (workspace, id, sort_name, search, template, active, expires_at, destroyed, changed, doc)
 		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::bool[], $7::timestamptz[],
-			$8::bigint[], $9::json[])
+			$8::bool[], $9::bigint[], $10::json[])
 		ON CONFLICT (workspace, id) DO UPDATE SET sort_name = excluded.sort_name, search = excluded.search,
 			template = excluded.template, active = excluded.active, expires_at = excluded.expires_at,
-			changed = excluded.changed, doc = excluded.doc`
+			destroyed = excluded.destroyed, changed = excluded.changed, doc = excluded.doc`
 	dropLinks = `DELETE FROM link l USING unnest($1::uuid[], $2::uuid[]) AS s(workspace, secret)
 		WHERE l.workspace = s.workspace AND l.secret = s.secret
 		AND NOT EXISTS (SELECT FROM unnest($3::uuid[], $4::text[], $5::uuid[]) AS k(workspace, key, secret)
@@ -78,7 +78,7 @@ func queueFates(batch *pgx.Batch, fates map[record.Thing]record.Fate) {
 type columns struct {
 	workspaces, ids, templates []uuid.UUID
 	sortNames, searches, docs  []string
-	actives                    []bool
+	actives, destroyed         []bool
 	expiries                   []*time.Time
 	changed                    []int64
 
@@ -96,13 +96,14 @@ func queueRecords(batch *pgx.Batch, records []*record.Secret, positions []uint64
 		c.workspaces, c.ids, c.templates = append(c.workspaces, r.Workspace), append(c.ids, r.ID), append(c.templates, r.Template.ID)
 		c.sortNames, c.searches = append(c.sortNames, SortName(r.Name)), append(c.searches, searchText(r))
 		c.actives, c.expiries = append(c.actives, r.Active), append(c.expiries, r.ExpiresAt)
+		c.destroyed = append(c.destroyed, r.Destroyed != nil)
 		c.changed, c.docs = append(c.changed, int64(positions[i])), append(c.docs, string(doc))
 		for _, k := range r.Keys() {
 			c.linkWorkspaces, c.linkSecrets = append(c.linkWorkspaces, r.Workspace), append(c.linkSecrets, r.ID)
 			c.linkKeys = append(c.linkKeys, string(k))
 		}
 	}
-	batch.Queue(saveRecords, c.workspaces, c.ids, c.sortNames, c.searches, c.templates, c.actives, c.expiries, c.changed, c.docs)
+	batch.Queue(saveRecords, c.workspaces, c.ids, c.sortNames, c.searches, c.templates, c.actives, c.expiries, c.destroyed, c.changed, c.docs)
 	batch.Queue(dropLinks, c.workspaces, c.ids, c.linkWorkspaces, c.linkKeys, c.linkSecrets)
 	if len(c.linkKeys) > 0 {
 		batch.Queue(saveLinks, c.linkWorkspaces, c.linkKeys, c.linkSecrets)

@@ -15,6 +15,7 @@ CREATE TABLE record (
 	template   uuid        NOT NULL,
 	active     boolean     NOT NULL,
 	expires_at timestamptz,
+	destroyed  boolean     NOT NULL,
 	changed    bigint      NOT NULL,             -- position of the last event that changed the row
 	doc        json        NOT NULL,
 	PRIMARY KEY (workspace, id)
