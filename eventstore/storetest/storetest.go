@@ -1,4 +1,6 @@
 // Package storetest gives tests a real event log: the embedded server on a temporary folder and the adapter to it.
+// Its Suite holds any event store server, embedded or not, to the rules that the adapter builds upon. It does not
+// test the adapter.
 package storetest
 
 import (

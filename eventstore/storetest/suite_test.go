@@ -1,0 +1,25 @@
+package storetest
+
+import (
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/kdesk/client-secrets/eventstore/embedded"
+)
+
+// TestSuite runs against the server that EVENTSTORE_URL names, else against servers of its own.
+func TestSuite(t *testing.T) {
+	if url := os.Getenv("EVENTSTORE_URL"); url != "" {
+		Suite(t, url)
+		return
+	}
+	t.Run("insecure", func(t *testing.T) { Suite(t, Start(t).URL()) })
+	t.Run("TLS", func(t *testing.T) {
+		server, err := embedded.Open(t.Context(), embedded.Config{Dir: t.TempDir(), CacheBytes: 8 << 20, Logger: quiet()})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, server.Close()) })
+		Suite(t, server.ConnectionString())
+	})
+}
