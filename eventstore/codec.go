@@ -30,10 +30,7 @@ type Codec struct {
 
 // Encode makes events of one command ready to append to a stream. Their ids derive from the command's id.
 func (c *Codec) Encode(ctx context.Context, stream string, meta domain.Meta, events []domain.Event) ([]Proposed, error) {
-	metadata, err := json.Marshal(meta)
-	if err != nil {
-		return nil, fmt.Errorf("encoding metadata: %w", err)
-	}
+	metadata := catalog.MarshalMeta(meta)
 	proposed := make([]Proposed, len(events))
 	for i, e := range events {
 		t, ok := catalog.Lookup(e.EventType())
@@ -75,7 +72,7 @@ func (c *Codec) marshal(ctx context.Context, t *catalog.Type, id uuid.UUID, subj
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(p)
+	return t.Marshal(p)
 }
 
 // Decode reads stored events. Private text whose key was destroyed reads as domain.ErasedText.

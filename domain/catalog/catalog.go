@@ -28,7 +28,7 @@ type Type struct {
 	privates  []path
 	pointer   func() any
 	value     func(pointer any) domain.Event
-	quick     func(data []byte) (pointer any, ok bool) // nil if there is none
+	quick     *quick // nil if there is none
 }
 
 var types = index(
@@ -80,7 +80,7 @@ var types = index(
 	of[secret.TicketUnlinked](domain.SecretKind),
 	of[secret.ContactRelated](domain.SecretKind),
 	of[secret.ContactUnrelated](domain.SecretKind),
-	quickly(of[reveal.FieldRevealed](domain.RevealsKind), readRevealed),
+	quickly(of[reveal.FieldRevealed](domain.RevealsKind), readRevealed, appendRevealed),
 	of[reveal.Denied](domain.RevealsKind),
 	of[reveal.Withheld](domain.RevealsKind),
 	of[verification.Requested](domain.VerificationKind),
@@ -120,7 +120,7 @@ func (t *Type) Copy(e domain.Event) any {
 // Unmarshal reads an event's JSON and returns a pointer to it. Its private text is still sealed.
 func (t *Type) Unmarshal(data []byte) (any, error) {
 	if t.quick != nil {
-		if p, ok := t.quick(data); ok {
+		if p, ok := t.quick.read(data); ok {
 			return p, nil
 		}
 	}
@@ -129,6 +129,16 @@ func (t *Type) Unmarshal(data []byte) (any, error) {
 		return nil, fmt.Errorf("reading a %s: %w", t.Name, err)
 	}
 	return p, nil
+}
+
+// Marshal writes the event that a pointer of Copy points to as JSON. Private text that is not sealed is an error.
+func (t *Type) Marshal(pointer any) ([]byte, error) {
+	if t.quick != nil {
+		if data, ok := t.quick.append(make([]byte, 0, 768), pointer); ok {
+			return data, nil
+		}
+	}
+	return json.Marshal(pointer)
 }
 
 // Event returns the event that a pointer of Copy or Unmarshal points to.
@@ -155,11 +165,19 @@ func of[T domain.Event](aggregate string) *Type {
 	}
 }
 
-// quickly adds a way of reading that most stored events of the type allow.
-func quickly[T domain.Event](t *Type, read func(*scanner, *T)) *Type {
-	t.quick = func(data []byte) (any, bool) {
-		p := new(T)
-		return p, scan(data, func(s *scanner) { read(s, p) })
+// quick reads and writes most events of a type, with the outcome of encoding/json.
+type quick struct {
+	read   func(data []byte) (pointer any, ok bool)
+	append func(b []byte, pointer any) ([]byte, bool)
+}
+
+func quickly[T domain.Event](t *Type, read func(*scanner, *T), add func([]byte, *T) ([]byte, bool)) *Type {
+	t.quick = &quick{
+		read: func(data []byte) (any, bool) {
+			p := new(T)
+			return p, scan(data, func(s *scanner) { read(s, p) })
+		},
+		append: func(b []byte, p any) ([]byte, bool) { return add(b, p.(*T)) },
 	}
 	return t
 }

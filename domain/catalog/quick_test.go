@@ -47,8 +47,12 @@ func drawRevealed(t *rapid.T) reveal.FieldRevealed {
 
 func TestWhatIsWrittenIsReadQuickly(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		data, err := json.Marshal(drawRevealed(t))
+		v := drawRevealed(t)
+		data, err := json.Marshal(v)
 		require.NoError(t, err)
+		written, ok := appendRevealed(nil, &v)
+		require.True(t, ok)
+		require.Equal(t, string(data), string(written))
 		var quick, slow reveal.FieldRevealed
 		require.True(t, scan(data, func(s *scanner) { readRevealed(s, &quick) }), string(data))
 		require.NoError(t, json.Unmarshal(data, &slow))
@@ -59,6 +63,7 @@ func TestWhatIsWrittenIsReadQuickly(t *testing.T) {
 			Command: ids().Draw(t, "command"), Actor: domain.Actor{Kind: domain.Member, ID: plainText(0).Draw(t, "id"), Session: plainText(0).Draw(t, "session")}}
 		data, err := json.Marshal(m)
 		require.NoError(t, err)
+		require.Equal(t, string(data), string(MarshalMeta(m)))
 		var quick domain.Meta
 		require.True(t, scan(data, func(s *scanner) { readMeta(s, &quick) }), string(data))
 		require.Equal(t, m, quick)

@@ -1,8 +1,6 @@
 package reveals
 
 import (
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -43,15 +41,12 @@ type batch struct {
 	erased []person // members who were erased
 }
 
-func foldBatch(events []domain.Recorded) (*batch, error) {
+func foldBatch(events []domain.Recorded) *batch {
 	b := &batch{rows: make([]row, 0, len(events))}
 	byID := map[uuid.UUID]int{} // filled when a withheld one asks
 	indexed := 0
 	for i := range events {
-		r, ok, err := rowOf(&events[i])
-		if err != nil {
-			return nil, fmt.Errorf("reading event %s: %w", events[i].ID, err)
-		}
+		r, ok := rowOf(&events[i])
 		if !ok {
 			if m, ok := erasedMember(events[i]); ok {
 				b.eraseReasons(m)
@@ -71,7 +66,7 @@ func foldBatch(events []domain.Recorded) (*batch, error) {
 			b.marks = append(b.marks, &b.rows[len(b.rows)-1]) // rows has its full capacity: it never moves
 		}
 	}
-	return b, nil
+	return b
 }
 
 // eraseReasons does to the batch's own rows so far what eraseStored does to those stored.
@@ -84,7 +79,7 @@ func (b *batch) eraseReasons(m person) {
 	}
 }
 
-func rowOf(e *domain.Recorded) (row, bool, error) {
+func rowOf(e *domain.Recorded) (row, bool) {
 	r := row{
 		workspace: e.Meta.Workspace, position: int64(e.Position), at: e.At, eventID: e.ID, actorKind: string(e.Meta.Actor.Kind),
 	}
@@ -100,12 +95,11 @@ func rowOf(e *domain.Recorded) (row, bool, error) {
 		r.kind, r.secret, r.field, r.member = Withheld, v.Secret, v.Field, v.Member
 		r.of, r.code, decision = v.Of, v.Code, &v.Decision
 	default:
-		return row{}, false, nil
+		return row{}, false
 	}
-	var err error
-	r.decision, err = json.Marshal(decision)
+	r.decision = decision.AppendJSON(make([]byte, 0, 512))
 	r.field, r.ticket, r.reason, r.code = storable(r.field), storable(r.ticket), storable(r.reason), storable(r.code)
-	return r, true, err
+	return r, true
 }
 
 // storable returns s as PostgreSQL takes it: valid UTF-8 without NUL.

@@ -54,10 +54,7 @@ func (Projector) Apply(ctx context.Context, tx pgx.Tx, events []domain.Recorded)
 	if err != nil {
 		return err
 	}
-	b, err := foldBatch(fresh)
-	if err != nil {
-		return err
-	}
+	b := foldBatch(fresh)
 	if err := b.eraseStored(ctx, tx); err != nil {
 		return err
 	}
