@@ -62,7 +62,7 @@ func (r *report) goTest(suite string, cmd *exec.Cmd, known map[string]string) er
 		if isParent(e.Test, ended) {
 			continue
 		}
-		one := result{suite: suite, name: strings.TrimPrefix(e.Test, "TestStreams/"), seconds: e.Elapsed}
+		one := result{suite: suite, name: strings.TrimPrefix(strings.TrimPrefix(e.Test, "TestStreams/"), "TestSuite/"), seconds: e.Elapsed}
 		switch e.Action {
 		case "pass":
 			one.outcome = passed
