@@ -15,7 +15,7 @@ import (
 	"github.com/kdesk/client-secrets/eventstore/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, ofTheProxy...) }
 
 // proposed returns n events with random ids.
 func proposed(n int) []eventstore.Proposed {
