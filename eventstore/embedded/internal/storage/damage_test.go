@@ -5,10 +5,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 )
@@ -71,6 +75,7 @@ func walOf(t *testing.T, fs vfs.FS) (string, []byte) {
 
 // A log whose last 32 KiB are missing or damaged holds a prefix, complete in itself and still writable: that
 // is what a torn write looks like, and nothing tells them apart. Never does it hold anything else.
+// EVENTSTORE_EVERY_BYTE=1 damages each byte, not one of some.
 func TestADamagedTailLeavesAPrefix(t *testing.T) {
 	original := vfs.NewCrashableMem()
 	s, err := openOn(original)
@@ -84,7 +89,11 @@ func TestADamagedTailLeavesAPrefix(t *testing.T) {
 	want := contents(t, s)
 	require.NoError(t, s.Close())
 	_, wal := walOf(t, crashed)
-	for at := 0; at < len(wal); at += 7 {
+	step := 11
+	if os.Getenv("EVENTSTORE_EVERY_BYTE") != "" {
+		step = 1
+	}
+	for at := 0; at < len(wal); at += step {
 		flipped := append([]byte(nil), wal...)
 		flipped[at] ^= 0x41
 		for name, damaged := range map[string][]byte{"truncated": wal[:at], "flipped": flipped} {
@@ -133,4 +142,40 @@ func TestDamageBeforeSyncedBlocksIsNotTakenForATornTail(t *testing.T) {
 		_, err = openOn(fs)
 		require.Error(t, err, "damage at %d of %d", at, len(wal))
 	}
+}
+
+// What cannot be read is an error, never the end of the log or an absent stream; and it passes.
+func TestAnUnreadableBlockIsNotAnEnd(t *testing.T) {
+	var broken atomic.Bool
+	disk := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if broken.Load() && op.Kind.ReadOrWrite() == errorfs.OpIsRead && strings.HasSuffix(op.Path, ".sst") {
+			return syscall.EIO
+		}
+		return nil
+	}))
+	s, err := openOn(disk)
+	require.NoError(t, err)
+	stored := fill(t, s, 200) // beyond what the cache holds
+	require.Len(t, stored, 800)
+	require.NoError(t, s.Close())
+	s, err = openOn(disk)
+	require.NoError(t, err)
+	v, err := s.View()
+	require.NoError(t, err)
+	broken.Store(true)
+	for _, backwards := range []bool{false, true} {
+		from := map[bool]uint64{false: 0, true: v.Head + 1}[backwards]
+		seen := 0
+		end, err := v.ScanAll(from, backwards, func(uint64, Record) bool { seen++; return true })
+		require.ErrorIs(t, err, syscall.EIO)
+		require.False(t, end)
+		require.Less(t, seen, len(stored))
+	}
+	_, err = v.Stream("s-3")
+	require.ErrorIs(t, err, syscall.EIO)
+	broken.Store(false)
+	v.Close()
+	require.NoError(t, s.Err(), "reading stops nothing")
+	requireStored(t, s, stored)
+	require.NoError(t, s.Close())
 }

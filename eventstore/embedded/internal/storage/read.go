@@ -36,7 +36,8 @@ func (v *View) ScanAll(from uint64, backwards bool, visit Visit) (end bool, err 
 			return false, nil
 		}
 	}
-	return true, wrapRead(iter.Error())
+	err = wrapRead(iter.Error())
+	return err == nil, err
 }
 
 // Stream returns what is known of a stream; one nobody wrote to has Head -1.
@@ -76,7 +77,8 @@ func (v *View) ScanStream(s *Stream, from int64, backwards bool, visit Visit) (e
 			return false, nil
 		}
 	}
-	return true, wrapRead(iter.Error())
+	err = wrapRead(iter.Error())
+	return err == nil, err
 }
 
 // Event returns a copy of one readable event, and false when there is none.
