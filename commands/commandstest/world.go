@@ -22,6 +22,7 @@ import (
 	secrets "github.com/kdesk/client-secrets/commands/secret"
 	templates "github.com/kdesk/client-secrets/commands/template"
 	tickets "github.com/kdesk/client-secrets/commands/ticket"
+	verifications "github.com/kdesk/client-secrets/commands/verification"
 	workspaces "github.com/kdesk/client-secrets/commands/workspace"
 	"github.com/kdesk/client-secrets/eventstore"
 	"github.com/kdesk/client-secrets/eventstore/storetest"
@@ -45,6 +46,9 @@ type World struct {
 	Tickets    tickets.Commands
 	Templates  templates.Commands
 	Secrets    secrets.Commands
+
+	Verifications verifications.Commands
+	Feed          *eventstore.Feed
 
 	vault vault.Config
 	stop  func()
@@ -134,6 +138,7 @@ func join(t testing.TB, server *storetest.Server, c vault.Config) *World {
 	w.Tickets = tickets.Commands{Run: w.Run}
 	w.Templates = templates.Commands{Run: w.Run}
 	w.Secrets = secrets.Commands{Run: w.Run, Vault: v}
+	w.Verifications = verifications.Commands{Run: w.Run, Codes: verifications.NewCodes(v), Mails: true}
 	w.start(t)
 	return w
 }
@@ -152,11 +157,11 @@ func (r reader) Next(ctx context.Context) (eventstore.Batch, error) {
 
 // start runs the subscription, the index and the gate until the test ends.
 func (w *World) start(t testing.TB) {
-	feed := eventstore.NewFeed(eventstore.FeedConfig{Log: w.Log, Decoder: w.Codec, Logger: slog.New(slog.DiscardHandler)})
+	w.Feed = eventstore.NewFeed(eventstore.FeedConfig{Log: w.Log, Decoder: w.Codec, Logger: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	for _, run := range []func(context.Context) error{feed.Run, w.Gate.Run, func(ctx context.Context) error {
-		return w.Run.Index.Run(ctx, reader{feed.Reader(eventstore.Start, eventstore.Filter{})})
+	for _, run := range []func(context.Context) error{w.Feed.Run, w.Gate.Run, func(ctx context.Context) error {
+		return w.Run.Index.Run(ctx, reader{w.Feed.Reader(eventstore.Start, eventstore.Filter{})})
 	}} {
 		running.Go(func() {
 			if err := run(ctx); err != nil && !errors.Is(err, context.Canceled) {

@@ -58,6 +58,8 @@ func (Codes) Kinds() []string { return []string{domain.VerificationKind} }
 const (
 	firstRetry  = 500 * time.Millisecond
 	retryAtMost = 30 * time.Second
+
+	deliverTimeout = 30 * time.Second
 )
 
 // React sends the code of a challenge, trying until it expires. One that is over, or was sent before, is left alone. A
@@ -95,6 +97,8 @@ func permanent(err error) bool {
 
 // deliver sends the code if it is still wanted.
 func (c Codes) deliver(ctx context.Context, e domain.Recorded, asked verification.Requested) error {
+	ctx, cancel := context.WithTimeout(ctx, deliverTimeout)
+	defer cancel()
 	to, wanted, err := c.recipient(ctx, e, asked)
 	if err != nil || !wanted {
 		return err
