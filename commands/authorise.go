@@ -12,7 +12,10 @@ import (
 
 var (
 	errOwnersOnly = domain.Refuse(domain.Forbidden, "owners_only", "only an owner may do this")
-	errModuleOff  = domain.Refuse(domain.Forbidden, "module_off", "Client Secrets are switched off in this workspace")
+	// ErrDestroyed refuses whatever is asked of a secret whose destruction was requested, to those who may know of it.
+	ErrDestroyed = domain.Refuse(domain.Conflict, "secret_destroyed", "the secret was destroyed")
+
+	errModuleOff = domain.Refuse(domain.Forbidden, "module_off", "Client Secrets are switched off in this workspace")
 )
 
 // Authorise refuses an actor who lacks a permission. Somebody who is no member learns nothing.
@@ -68,6 +71,8 @@ func (r *Runner) AuthoriseSecret(req Request, action access.Action, secret uuid.
 			err = ErrNoWorkspace
 		case decision.Code == errModuleOff.Code:
 			err = errModuleOff
+		case decision.Code == access.CodeSecretDestroyed && f.Access.Decide(asked).Allowed:
+			err = ErrDestroyed
 		case action == access.Create, f.Access.Decide(asked).Allowed:
 			err = ErrForbidden
 		default:

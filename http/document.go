@@ -28,17 +28,13 @@ type Secret struct {
 	Contacts    []string            `json:"contacts" nullable:"false"`
 	Assignments []record.Assignment `json:"assignments" nullable:"false"`
 	Rules       []record.Rule       `json:"rules" nullable:"false"`
-	Hold        *Hold               `json:"hold" doc:"null unless the secret is under legal hold"`
+	Hold        *record.Hold        `json:"hold" doc:"null unless the secret is under legal hold"`
+	Destroyed   *record.Destroyed   `json:"destroyed" doc:"null unless the secret was destroyed: nothing else of it is left then"`
 	Access      Access              `json:"access"`
 	Can         Can                 `json:"can"`
 	Revision    uint64              `json:"revision"`
 	CreatedAt   time.Time           `json:"created_at"`
 	UpdatedAt   time.Time           `json:"updated_at"`
-}
-
-// Hold is a legal hold.
-type Hold struct {
-	Reason string `json:"reason"`
 }
 
 // Field is a field of a record.
@@ -90,12 +86,25 @@ func (c *call) judge(records []*record.Secret) []judged {
 		settings, _ := x.Settings(c.workspace)
 		for _, r := range records {
 			d := x.Decide(access.Request{Workspace: c.workspace, Actor: c.actor, Action: access.View, Secret: r.ID, At: now})
-			if d.Allowed {
-				kept = append(kept, judged{r, Access{true, d.Via, d.Kind, d.Rule, d.Ticket}, canOf(held, settings, r.Expired(now))})
+			if !d.Allowed {
+				continue
 			}
+			can := canOf(held, settings, r.Expired(now))
+			if x.Destroyed(c.workspace, r.ID) {
+				r, can = ended(r, now), Can{}
+			}
+			kept = append(kept, judged{r, Access{true, d.Via, d.Kind, d.Rule, d.Ticket}, can})
 		}
 	})
 	return kept
+}
+
+// ended returns what is left of a destroyed secret's record. The read model may not have heard of its end yet.
+func ended(r *record.Secret, now time.Time) *record.Secret {
+	if r.Destroyed != nil {
+		return r
+	}
+	return r.End(now)
 }
 
 // canOf returns what somebody who sees a record may do with it: once there is a way in, permissions decide.
@@ -142,7 +151,7 @@ func document(j judged, values map[uuid.UUID]string, now time.Time) Secret {
 	doc := Secret{
 		ID: r.ID, Name: r.Name, Description: r.Description, Template: r.Template, Active: r.Active, ExpiresAt: r.ExpiresAt,
 		Expired: r.Expired(now), Fields: make([]Field, len(r.Fields)), Tickets: orNone(r.Tickets), Contacts: orNone(r.Contacts),
-		Assignments: orNone(r.Assignments), Rules: orNone(r.Rules), Access: j.access, Can: j.can, Revision: r.Revision,
+		Assignments: orNone(r.Assignments), Rules: orNone(r.Rules), Hold: r.Hold, Destroyed: r.Destroyed, Access: j.access, Can: j.can, Revision: r.Revision,
 		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
 	}
 	for i := range r.Fields {

@@ -22,7 +22,7 @@ type listSecrets struct {
 	Ticket   string        `query:"ticket" maxLength:"128" doc:"Linked to this ticket"`
 	Contact  string        `query:"contact" maxLength:"128" doc:"Related to this contact"`
 	Template string        `query:"template" format:"uuid"`
-	State    secrets.State `query:"state" enum:"active,inactive,expired,expiring" doc:"expiring: within 30 days"`
+	State    secrets.State `query:"state" enum:"active,inactive,expired,expiring,destroyed" doc:"expiring: within 30 days; destroyed ones are there for those who manage secrets"`
 }
 
 // SecretField names a field of a secret.

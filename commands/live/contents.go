@@ -32,6 +32,10 @@ func (c Contents) apply(e *domain.Recorded) {
 		c.put(e.Stream, v.Field, v.ValueVersion, v.Content)
 	case secret.ValueCleared:
 		c.put(e.Stream, v.Field, v.ValueVersion, secret.Content{})
+	case secret.DestroyRequested:
+		if id, err := domain.StreamID(e.Stream); err == nil {
+			delete(c, id)
+		}
 	}
 }
 

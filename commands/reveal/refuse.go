@@ -21,6 +21,7 @@ var errNotFound = domain.Refuse(domain.NotFound, "not_found", "there is nothing 
 var refusals = map[string]*domain.Error{
 	"permission_missing":    domain.Refuse(domain.Forbidden, "permission_missing", "you lack the permission to reveal"),
 	"module_off":            domain.Refuse(domain.Forbidden, "module_off", "Client Secrets are switched off in this workspace"),
+	"secret_destroyed":      commands.ErrDestroyed,
 	"older_version":         domain.Refuse(domain.Forbidden, "older_version", "only those who manage secrets may reveal older values"),
 	"expired_blocked":       domain.Refuse(domain.Forbidden, "expired_blocked", "the secret has expired and you may not reveal it any more"),
 	"value_not_set":         domain.Refuse(domain.Conflict, "value_not_set", "the field has no value"),

@@ -2,6 +2,7 @@ package reveal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -42,6 +43,9 @@ func (g *Gate) Show(ctx context.Context, workspace uuid.UUID, shown []Shown) (ma
 		}
 		ref := vault.Ref{Workspace: workspace, Subject: domain.Stream(domain.SecretKind, s.Secret), Field: s.Field, Version: s.Version}
 		value, err := g.vault.Open(ctx, ref, sealedOf(s.Content), ct)
+		if errors.Is(err, vault.ErrErased) {
+			continue // destroyed at this moment
+		}
 		if err != nil {
 			return nil, fmt.Errorf("opening a value: %w", err)
 		}

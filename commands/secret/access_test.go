@@ -82,6 +82,8 @@ func (s scene) everything(t *testing.T) map[string]func(commands.Request, uuid.U
 			_, _, err := c.AddRule(ctx, r, id, secret.Rule{Kind: secret.TicketFollower})
 			return err
 		},
+		"hold":    func(r commands.Request, id uuid.UUID) error { return only(c.PlaceHold(ctx, r, id, "case 7")) },
+		"release": func(r commands.Request, id uuid.UUID) error { return only(c.ReleaseHold(ctx, r, id, "")) },
 		"upgrade": func(r commands.Request, id uuid.UUID) error {
 			return only(c.UpgradeTemplate(ctx, r, id, secrets.Upgrade{}))
 		},
@@ -118,6 +120,7 @@ func TestPermissionsOnASecret(t *testing.T) {
 		"change": domain.SecretsModify, "set": domain.SecretsModify, "clear": domain.SecretsModify,
 		"link": domain.SecretsLink, "unlink": domain.SecretsLink, "relate": domain.SecretsLink, "unrelate": domain.SecretsLink,
 		"grant": domain.SecretsManage, "revoke": domain.SecretsManage, "add rule": domain.SecretsManage, "remove rule": domain.SecretsManage,
+		"hold": domain.SecretsManage, "release": domain.SecretsManage, "upgrade": domain.SecretsModify,
 	}
 	s.member(t, "test:all-but")
 	_, err := s.Secrets.Grant(t.Context(), s.By(commandstest.Owner), s.Secret, secret.ToMember, "test:all-but")

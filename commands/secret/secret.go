@@ -5,6 +5,7 @@ package secret
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -19,12 +20,17 @@ import (
 type Vault interface {
 	// Put encrypts and stores values of a subject. It is idempotent by content id.
 	Put(ctx context.Context, workspace uuid.UUID, subject string, items []vault.Item) ([]vault.Sealed, error)
+	// Destroy deletes a subject's key and values for ever. It is safe to repeat.
+	Destroy(ctx context.Context, workspace uuid.UUID, subject string) error
 }
 
 // Commands are those of secrets.
 type Commands struct {
 	Run   *commands.Runner
 	Vault Vault
+	// KeyBackups is how long backups of the vault's keys are kept: until then what was destroyed could be brought back
+	// from one. Zero means that there are none.
+	KeyBackups time.Duration
 }
 
 func aggregate(id uuid.UUID) commands.Aggregate[secret.State] {
