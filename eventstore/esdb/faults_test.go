@@ -186,7 +186,13 @@ func (w *traffic) settle() {
 	require.Eventually(w.t, func() bool { return w.acknowledged() > before+50 }, 20*time.Second, 10*time.Millisecond, "it works again")
 	w.ending.Store(true)
 	w.clients.Wait()
-	want := ids(all(w.t, w.log, eventstore.Start, 0, eventstore.Filter{}))
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	var want []uuid.UUID
+	for r, err := range w.log.ReadAll(ctx, eventstore.Start, 0, eventstore.Filter{}) {
+		require.NoError(w.t, err)
+		want = append(want, r.ID)
+	}
 	require.Eventually(w.t, func() bool {
 		w.mu.Lock()
 		defer w.mu.Unlock()
