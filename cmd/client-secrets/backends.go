@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -29,6 +30,8 @@ type backends struct {
 	vault *vault.Vault
 	codec *eventstore.Codec
 
+	keyBackups time.Duration // how long backups of the vault's keys are kept
+
 	database *database // the embedded one that this process runs; nil if it runs none
 
 	holder string          // this instance's name in leases, if there can be no other one; "" makes one up
@@ -39,7 +42,7 @@ type backends struct {
 // openBackends connects to the log, the database and the vault. Those that are embedded are started, unless another
 // process runs them on the same folder already: then that one is used.
 func openBackends(ctx context.Context, c config, logger *slog.Logger) (b *backends, err error) {
-	b = &backends{}
+	b = &backends{keyBackups: c.KeyBackups}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.close())

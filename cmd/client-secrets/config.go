@@ -33,6 +33,11 @@ type config struct {
 	OIDCAcceptJWT    bool     `env:"OIDC_ACCEPT_JWT" help:"also accept access tokens of type JWT, for issuers that do not send at+jwt"`
 	WorkspaceIssuers []string `env:"WORKSPACE_ISSUERS" help:"issuers whose people may open workspaces by themselves; none by default"`
 
+	KeyBackups time.Duration `env:"KEY_BACKUP_RETENTION" envDefault:"840h" help:"how long backups of the vault's keys are kept, 35 days by default: the destruction of a secret counts as complete after that; 0 if there are none"`
+
+	SMTPURL     string `env:"SMTP_URL" help:"mail server: smtp://user:password@host:port?from=address with STARTTLS, or smtps://; without it no verification codes are sent"`
+	SMTPURLFile string `env:"SMTP_URL_FILE,file" help:"file that holds SMTP_URL, since it has a password in it"`
+
 	DatabaseConnections int           `env:"DATABASE_CONNECTIONS" envDefault:"16" help:"most connections to Postgres at a time"`
 	EventStoreCache     int64         `env:"EVENTSTORE_CACHE_BYTES" envDefault:"268435456" help:"memory that the embedded event log keeps for its cache"`
 	ShutdownTimeout     time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"15s" help:"time that requests under way have to end when the server stops"`
@@ -51,6 +56,9 @@ func readConfig(dev bool) (config, error) {
 	c.DatabaseURL = firstSet(c.DatabaseURL, strings.TrimSpace(c.DatabaseURLFile))
 	c.dev = dev
 	if dev {
+	if c.KeyBackups < 0 {
+		return config{}, errors.New("KEY_BACKUP_RETENTION: must not be negative")
+	}
 		return c.withDevelopmentDefaults()
 	}
 	return c, c.complete()

@@ -51,6 +51,7 @@ type product struct {
 	commands   handlers
 	answers    *operations.Idempotency
 	hasher     commands.Hasher
+	started    eventstore.Position // the end of the log before anything was read into memory
 }
 
 // projectors are those of every read model.
@@ -63,12 +64,16 @@ func projectors() []projections.Projector {
 
 // assemble puts the product together. Nothing runs yet.
 func assemble(ctx context.Context, b *backends, logger *slog.Logger) (*product, error) {
+	started, err := b.log.Head(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("asking the log for its head: %w", err)
+	}
 	key, err := b.vault.ServerKey(ctx, "hashes")
 	if err != nil {
 		return nil, err
 	}
 	p := &product{
-		backends: b, index: live.New(), hasher: commands.Hasher{Key: key}, answers: operations.NewIdempotency(b.pool, logger),
+		backends: b, started: started, index: live.New(), hasher: commands.Hasher{Key: key}, answers: operations.NewIdempotency(b.pool, logger),
 	}
 	p.feed = eventstore.NewFeed(eventstore.FeedConfig{Log: b.log, Decoder: b.codec, Logger: logger})
 	p.runner, err = projections.New(projections.Config{
@@ -90,7 +95,7 @@ func assemble(ctx context.Context, b *backends, logger *slog.Logger) (*product, 
 		contacts:   contacts.Commands{Run: run},
 		tickets:    tickets.Commands{Run: run},
 		templates:  templates.Commands{Run: run},
-		secrets:    secrets.Commands{Run: run, Vault: b.vault},
+		secrets:    secrets.Commands{Run: run, Vault: b.vault, KeyBackups: b.keyBackups},
 	}
 	return p, nil
 }
@@ -116,6 +121,7 @@ func (p *product) readLog() *group {
 	g.add("the log's subscription", p.feed.Run)
 	g.add("the access index", p.foldIndex)
 	g.add("the recording of reveals", p.gate.Run)
+	g.add("forgetting destroyed keys", p.forgetKeys)
 	return g
 }
 

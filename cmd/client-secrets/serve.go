@@ -70,7 +70,12 @@ func serve(ctx context.Context, c config, logger *slog.Logger, out io.Writer) (e
 	if err != nil {
 		return err
 	}
+	react, err := p.newReactions(logger)
+	if err != nil {
+		return err
+	}
 	g := p.readLog()
+	g.add("the reactions", react.Run)
 	g.add("the embedded event log", p.watchLog)
 	if p.database != nil {
 		g.add("the embedded database", p.database.keep)
