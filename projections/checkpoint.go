@@ -107,6 +107,21 @@ func acquire(ctx context.Context, pool *pgxpool.Pool, m *model, holder string, t
 	return r, true, nil
 }
 
+// evict ends the sessions that still write a read model's tables after somebody took its lease over. They cannot commit
+// any more, but those of a process that is paused, or of a machine that is gone, would hold their locks for ever.
+func evict(ctx context.Context, pool *pgxpool.Pool, schema string) error {
+	_, err := pool.Exec(ctx, `SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a
+		WHERE a.datname = current_database() AND a.usename = current_user AND a.backend_type = 'client backend'
+		AND a.pid <> pg_backend_pid() AND EXISTS (
+			SELECT FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+			WHERE l.pid = a.pid AND l.granted AND c.relnamespace = to_regnamespace($1)
+			AND l.mode IN ('RowExclusiveLock', 'ShareUpdateExclusiveLock', 'AccessExclusiveLock'))`, quote(schema))
+	if err != nil {
+		return fmt.Errorf("ending the writers before this one of %s: %w", schema, err)
+	}
+	return nil
+}
+
 // renew keeps the lease. at is the checkpoint as it must still be, nil if that is about to move: a database that crashed
 // and lost commits must be noticed even while no events come.
 func (l lease) renew(ctx context.Context, db execer, ttl time.Duration, at *checkpoint) error {

@@ -138,7 +138,7 @@ func (t *term) take(ctx context.Context, b batch) error {
 
 // commit applies events and moves the checkpoint in one transaction. A crash before its end leaves both as they were.
 func (t *term) commit(ctx context.Context, b batch) error {
-	err := pgx.BeginTxFunc(ctx, t.runner.cfg.Pool, applying(t.model.name), func(tx pgx.Tx) error {
+	err := pgx.BeginTxFunc(ctx, t.runner.cfg.Pool, t.leading(), func(tx pgx.Tx) error {
 		if err := t.model.apply(ctx, tx, b.events); err != nil {
 			return err
 		}
@@ -163,6 +163,14 @@ func (t *term) committed(to checkpoint) {
 func applying(schema string) pgx.TxOptions {
 	return pgx.TxOptions{BeginQuery: "BEGIN; SET LOCAL search_path TO " + pgx.Identifier{schema}.Sanitize() +
 		"; SET LOCAL synchronous_commit TO off; SET LOCAL statement_timeout TO 0"}
+}
+
+// leading are the settings of a leader's transaction. A leader that is paused while it has the row locked would keep
+// everybody from taking over: PostgreSQL ends its transaction once it has been idle for as long as a lease lasts.
+func (t *term) leading() pgx.TxOptions {
+	o := applying(t.model.name)
+	o.BeginQuery += fmt.Sprintf("; SET LOCAL idle_in_transaction_session_timeout TO %d", t.runner.cfg.Lease.Milliseconds())
+	return o
 }
 
 func (t *term) position() eventstore.Position {

@@ -82,6 +82,9 @@ func (r *Runner) tryLead(ctx context.Context, m *model, subscriber message.Subsc
 	if err != nil || !ok {
 		return err
 	}
+	if err := evict(ctx, r.cfg.Pool, m.name); err != nil {
+		return err
+	}
 	return r.lead(ctx, m, row, subscriber)
 }
 

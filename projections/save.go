@@ -76,7 +76,7 @@ func (t *term) saveOnce(ctx context.Context) error {
 	if t.seen == t.stored || time.Since(t.saved) < t.runner.cfg.Idle {
 		return nil
 	}
-	err := pgx.BeginTxFunc(ctx, t.runner.cfg.Pool, applying(t.model.name), func(tx pgx.Tx) error {
+	err := pgx.BeginTxFunc(ctx, t.runner.cfg.Pool, t.leading(), func(tx pgx.Tx) error {
 		return t.lease.advance(ctx, tx, t.stored, t.seen)
 	})
 	if err != nil {
