@@ -91,6 +91,7 @@ type Record struct {
 	Type     string
 	Data     []byte
 	Metadata []byte
+	Binary   bool // the data is not marked as JSON; never so for what Append wrote
 	At       time.Time
 	Position Position
 }

@@ -40,6 +40,15 @@ func (l *Log) ReadStream(ctx context.Context, stream string, from uint64) iter.S
 // ReadAll yields the events after a position that match the filter. The client cannot filter a read on the server, so
 // it is done here.
 func (l *Log) ReadAll(ctx context.Context, after eventstore.Position, limit uint64, filter eventstore.Filter) iter.Seq2[eventstore.Record, error] {
+	return l.readAll(ctx, after, limit, func(r *eventstore.Record) bool { return matches(r, filter) })
+}
+
+// Everything yields all events, those of the log itself too, oldest first. It is for copies of the log.
+func (l *Log) Everything(ctx context.Context) iter.Seq2[eventstore.Record, error] {
+	return l.readAll(ctx, eventstore.Start, 0, func(*eventstore.Record) bool { return true })
+}
+
+func (l *Log) readAll(ctx context.Context, after eventstore.Position, limit uint64, matches func(*eventstore.Record) bool) iter.Seq2[eventstore.Record, error] {
 	return func(yield func(eventstore.Record, error) bool) {
 		if limit == 0 {
 			limit = math.MaxUint64
@@ -47,7 +56,7 @@ func (l *Log) ReadAll(ctx context.Context, after eventstore.Position, limit uint
 		for page := uint64(firstPage); limit > 0 && after != eventstore.End; page = min(2*page, pageSize) {
 			goesOn := true
 			more, err := l.page(ctx, &after, min(max(limit, page), pageSize)+1, func(r *eventstore.Record) bool {
-				if !matches(r, filter) {
+				if !matches(r) {
 					return true
 				}
 				limit--

@@ -126,7 +126,7 @@ func fill(stream *esdb.ReadStream, idle *idle, records []eventstore.Record) ([]e
 func record(e *esdb.RecordedEvent) eventstore.Record {
 	return eventstore.Record{
 		ID: e.EventID, Stream: e.StreamID, Revision: e.EventNumber, Type: e.EventType, Data: e.Data, Metadata: e.UserMetadata,
-		At: e.CreatedDate, Position: eventstore.Position(e.Position.Commit),
+		Binary: e.ContentType != "application/json", At: e.CreatedDate, Position: eventstore.Position(e.Position.Commit),
 	}
 }
 

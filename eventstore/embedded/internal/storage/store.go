@@ -48,6 +48,18 @@ type Store struct {
 
 // Open opens or creates the log. It refuses a directory another process holds, and a disk that is all but full.
 func Open(o Options) (*Store, error) {
+	s, w, err := prepare(o)
+	if err != nil {
+		return nil, err
+	}
+	s.views.publish(newView(s.db, w.head))
+	s.room.opened.Store(true)
+	go s.write(w)
+	return s, nil
+}
+
+// prepare opens or creates the database and finds where the log in it ends.
+func prepare(o Options) (*Store, *writer, error) {
 	if o.Now == nil {
 		o.Now = systemClock
 	}
@@ -62,19 +74,16 @@ func Open(o Options) (*Store, error) {
 	db, err := s.openDB(o)
 	if err != nil {
 		s.cache.Unref()
-		return nil, fmt.Errorf("opening the event log in %s: %w", o.Dir, err)
+		return nil, nil, fmt.Errorf("opening the event log in %s: %w", o.Dir, err)
 	}
 	s.db = db
 	w, err := newWriter(db, o.Now, s.room)
 	if err != nil {
 		err = errors.Join(fmt.Errorf("recovering the event log in %s: %w", o.Dir, err), db.Close())
 		s.cache.Unref()
-		return nil, err
+		return nil, nil, err
 	}
-	s.views.publish(newView(db, w.head))
-	s.room.opened.Store(true)
-	go s.write(w)
-	return s, nil
+	return s, w, nil
 }
 
 // openDB opens a new database twice. The first write-ahead log of its life is begun before pebble has moved to
