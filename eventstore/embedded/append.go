@@ -17,6 +17,9 @@ import (
 // MaxAppendSize is the limit of one append in bytes: data, metadata and twice the type of all its events.
 const MaxAppendSize = 1 << 20
 
+// maxAppendEvents bounds the memory that tiny events take besides their bytes.
+const maxAppendEvents = 1 << 16
+
 // streamsService is the protocol's Streams service over the log.
 type streamsService struct {
 	api.UnimplementedStreamsServer
@@ -81,7 +84,7 @@ func proposed(call api.Streams_AppendServer) ([]storage.Event, error) {
 		if err != nil {
 			return nil, err
 		}
-		if size += eventSize(event); size > MaxAppendSize {
+		if size += eventSize(event); size > MaxAppendSize || len(events) == maxAppendEvents {
 			return nil, tooLarge()
 		}
 		events = append(events, event)
@@ -91,7 +94,7 @@ func proposed(call api.Streams_AppendServer) ([]storage.Event, error) {
 func newEvent(id *shared.UUID, system map[string]string, data, metadata []byte) (storage.Event, error) {
 	kind, hasType := system["type"]
 	contentType, hasContentType := system["content-type"]
-	if !hasType || !hasContentType {
+	if !hasType || !hasContentType || kind == "" {
 		return storage.Event{}, invalid("an event needs the system metadata type and content-type")
 	}
 	parsed, err := parseID(id)

@@ -203,7 +203,7 @@ func (b *batchCall) collect(c *collecting, messages []*api.BatchAppendReq_Propos
 			return badRequest(err)
 		}
 		size := eventSize(event)
-		if c.size+size > MaxAppendSize {
+		if c.size+size > MaxAppendSize || len(c.events) == maxAppendEvents {
 			return appendTooLarge()
 		}
 		if b.size+size > collectBytes {

@@ -19,14 +19,14 @@ import (
 // oracle knows what the log must hold after a crash: what clients were told is stored, and what was read before.
 type oracle struct {
 	sync.Mutex
-	acknowledged map[uuid.UUID]stored
+	acknowledged map[uuid.UUID]told
 	heads        map[string]uint64
 	pending      map[string]attempt // by stream: appends whose outcome is unknown
 	read         int                // events of the log that were read so far
 	hash         [sha256.Size]byte  // of those, in order
 }
 
-type stored struct {
+type told struct {
 	stream   string
 	revision uint64
 	last     uint64 // position of the last event of the append
@@ -45,7 +45,7 @@ type part struct {
 }
 
 func newOracle() *oracle {
-	return &oracle{acknowledged: map[uuid.UUID]stored{}, heads: map[string]uint64{}, pending: map[string]attempt{}, hash: sha256.Sum256(nil)}
+	return &oracle{acknowledged: map[uuid.UUID]told{}, heads: map[string]uint64{}, pending: map[string]attempt{}, hash: sha256.Sum256(nil)}
 }
 
 // clone is the oracle as of a crash.
@@ -86,7 +86,7 @@ func (o *oracle) write(ctx context.Context, c *esdb.Client, stream string, enoug
 		}
 		o.Lock()
 		for i, e := range a.events {
-			o.acknowledged[e.EventID] = stored{stream, result.NextExpectedVersion + 1 + uint64(i-len(a.events)), result.CommitPosition}
+			o.acknowledged[e.EventID] = told{stream, result.NextExpectedVersion + 1 + uint64(i-len(a.events)), result.CommitPosition}
 		}
 		o.heads[stream] = result.NextExpectedVersion
 		delete(o.pending, stream)

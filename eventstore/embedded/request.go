@@ -77,10 +77,16 @@ func (r *readRequest) fromAll(o *api.ReadReq_Options_AllOptions) {
 	}
 }
 
+// maxStreamName is in bytes: names are keys.
+const maxStreamName = 4096
+
 func streamName(id *shared.StreamIdentifier) (string, error) {
 	name := string(id.GetStreamName())
-	if name == "" || name == "$all" {
+	switch {
+	case name == "" || name == "$all":
 		return "", invalid("a stream name is missing or reserved")
+	case len(name) > maxStreamName:
+		return "", invalid("a stream name is longer than %d bytes", maxStreamName)
 	}
 	return name, nil
 }
