@@ -40,12 +40,16 @@ func newIssuer(t testing.TB) *issuer {
 
 // token returns an access token of somebody.
 func (i *issuer) token(t testing.TB, subject string) string {
+	return i.tokenUntil(t, subject, time.Now().Add(time.Hour))
+}
+
+func (i *issuer) tokenUntil(t testing.TB, subject string, expires time.Time) string {
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: i.key, KeyID: "1"}},
 		(&jose.SignerOptions{}).WithType("at+jwt"))
 	require.NoError(t, err)
-	now := time.Now()
+	issued := time.Now().Add(-time.Hour)
 	claims, err := json.Marshal(map[string]any{"iss": i.URL, "aud": []string{audience}, "sub": subject, "email": subject + "@example.com",
-		"name": "Name of " + subject, "iat": now.Unix(), "exp": now.Add(time.Hour).Unix()})
+		"name": "Name of " + subject, "iat": issued.Unix(), "exp": expires.Unix()})
 	require.NoError(t, err)
 	signed, err := signer.Sign(claims)
 	require.NoError(t, err)

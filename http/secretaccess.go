@@ -125,14 +125,18 @@ func (s *Server) grantRoutes() {
 }
 
 func (s *Server) listRules(ctx context.Context, c *call, in *listRules, _ projections.Page) (none projections.Paged[record.Rule], _ error) {
-	j, err := s.visible(ctx, c, &in.Owned)
+	id, err := in.id()
 	if err != nil {
 		return none, err
 	}
-	if !j.can.Manage {
-		return none, commands.ErrForbidden
+	if err := s.Secrets.Run.AuthoriseSecret(c.request(), access.Manage, id); err != nil {
+		return none, err
 	}
-	return projections.Paged[record.Rule]{Items: j.record.Rules}, nil
+	found, err := s.SecretQueries.Get(ctx, c.workspace, id)
+	if err != nil {
+		return none, err
+	}
+	return projections.Paged[record.Rule]{Items: found.Rules}, nil
 }
 
 func (s *Server) addRule(ctx context.Context, c *call, in *addRule) (changed, error) {

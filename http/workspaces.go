@@ -85,7 +85,7 @@ func (s *Server) openWorkspace(ctx context.Context, c *call, in *openWorkspaceIn
 		return changed{}, errIssuer
 	}
 	founder := workspace.Founder{Issuer: p.Issuer, Subject: p.Subject, Profile: member.Profile{
-		ID: founderID(p.Issuer, p.Subject), Name: firstOf(p.Name, p.Email, "Owner"), Email: p.Email, Active: true,
+		ID: founderID(p.Issuer, p.Subject), Name: firstOf(p.Name, p.Email, "Owner"), Email: usableEmail(p.Email), Active: true,
 	}}
 	req := c.request()
 	req.Actor = domain.Actor{Kind: domain.Member, ID: founder.Profile.ID, Session: p.Session}
@@ -108,6 +108,14 @@ func founderID(issuer, subject string) string {
 	}
 	sum := sha256.Sum256([]byte(issuer + "\x00" + subject))
 	return "oidc:" + hex.EncodeToString(sum[:])
+}
+
+// usableEmail returns a sign-in's address, empty if it is none: nobody stays out over what their issuer wrote there.
+func usableEmail(address string) string {
+	if _, err := domain.CheckEmail(address); err != nil {
+		return ""
+	}
+	return address
 }
 
 // firstOf returns the first text that can be a member's name.
