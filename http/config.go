@@ -16,6 +16,7 @@ import (
 	"github.com/kdesk/client-secrets/commands/secret"
 	"github.com/kdesk/client-secrets/commands/template"
 	"github.com/kdesk/client-secrets/commands/ticket"
+	"github.com/kdesk/client-secrets/commands/verification"
 	"github.com/kdesk/client-secrets/commands/workspace"
 	"github.com/kdesk/client-secrets/http/auth"
 	"github.com/kdesk/client-secrets/projections"
@@ -42,6 +43,8 @@ type Config struct {
 	Templates  template.Commands
 	Secrets    secret.Commands
 	Gate       *reveal.Gate
+
+	Verifications verification.Commands
 
 	// Index decides what each caller sees. Until it is ready, every request is answered with 503.
 	Index *live.Index
@@ -76,6 +79,10 @@ type Config struct {
 	// Logger gets failures, with the correlation id of their request. nil is slog's default.
 	Logger *slog.Logger
 
+	// Inbox lists the mails of development, newest first, for the page /dev/inbox. nil, as in production: there is no such
+	// page.
+	Inbox func() []InboxMail
+
 	// Now tells the time. nil is the system's clock.
 	Now func() time.Time
 
@@ -96,7 +103,7 @@ func (c Config) withDefaults() (Config, error) {
 	for name, missing := range map[string]bool{
 		"Workspaces": c.Workspaces.Run == nil, "Members": c.Members.Run == nil, "Groups": c.Groups.Run == nil,
 		"Contacts": c.Contacts.Run == nil, "Tickets": c.Tickets.Run == nil, "Templates": c.Templates.Run == nil,
-		"Secrets": c.Secrets.Run == nil, "Gate": c.Gate == nil, "Index": c.Index == nil, "Directory": c.Directory == nil,
+		"Secrets": c.Secrets.Run == nil, "Gate": c.Gate == nil, "Verifications": c.Verifications.Run == nil || c.Verifications.Codes == nil, "Index": c.Index == nil, "Directory": c.Directory == nil,
 		"TemplateQueries": c.TemplateQueries == nil, "SecretQueries": c.SecretQueries == nil, "Panels": c.Panels == nil,
 		"Reveals": c.Reveals == nil, "Freshness": c.Freshness == nil, "Idempotency": c.Idempotency == nil,
 		"Authenticator": c.Authenticator == nil, "Hasher": len(c.Hasher.Key) == 0, "LogID": c.LogID == "",

@@ -27,6 +27,7 @@ func (s *Server) registerOperations() {
 	s.app.Get("/healthz", func(f *fiber.Ctx) error { return f.JSON(fiber.Map{"status": "ok"}) })
 	s.app.Get("/readyz", s.readyz)
 	s.app.Get("/metrics", s.metrics.handler())
+	s.registerInbox()
 	s.app.Get("/openapi.json", func(f *fiber.Ctx) error {
 		f.Set(fiber.HeaderContentType, "application/vnd.oai.openapi+json;version=3.1")
 		return f.Send(s.described)

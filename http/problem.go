@@ -6,6 +6,7 @@ import (
 	"errors"
 	nethttp "net/http"
 	"strconv"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -21,6 +22,8 @@ type Problem struct {
 	Detail string          `json:"detail" doc:"What happened, for people"`
 	Code   string          `json:"code" doc:"What happened, for programs; stable" example:"verification_required"`
 	Errors []ProblemDetail `json:"errors,omitempty" doc:"What is wrong with the request; never repeats what was sent"`
+
+	AttemptsLeft *int `json:"attempts_left,omitempty" doc:"Of wrong_code: how often the code may still be tried"`
 
 	retryAfter int   // seconds; 0 for none
 	cause      error // to be logged, never shown; nil if the problem says all
@@ -124,6 +127,9 @@ func refused(e *domain.Error, cause error) *Problem {
 		p.retryAfter, p.cause = retrySoon, cause
 	case domain.TooMany:
 		p.retryAfter = retryLater
+		if e.Wait > 0 {
+			p.retryAfter = int(e.Wait/time.Second) + 1
+		}
 	}
 	return p
 }

@@ -229,6 +229,9 @@ func (c *call) verification() (v Verification) {
 	c.view(func(x *access.Index) {
 		settings, _ := x.Settings(c.workspace)
 		v.Required = settings.RevealVerification.Required
+		if v.Required {
+			v.UnlockedUntil = x.UnlockedUntil(c.workspace, c.actor, c.server.Now())
+		}
 	})
 	return v
 }

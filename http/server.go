@@ -110,6 +110,7 @@ func (s *Server) routes() {
 	s.secretAccessRoutes()
 	s.revealRoutes()
 	s.panelRoutes()
+	s.verificationRoutes()
 	s.auditRoutes()
 }
 

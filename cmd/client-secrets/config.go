@@ -54,11 +54,12 @@ func readConfig(dev bool) (config, error) {
 	}
 	c.EventStoreURL = firstSet(c.EventStoreURL, strings.TrimSpace(c.EventStoreURLFile))
 	c.DatabaseURL = firstSet(c.DatabaseURL, strings.TrimSpace(c.DatabaseURLFile))
+	c.SMTPURL = firstSet(c.SMTPURL, strings.TrimSpace(c.SMTPURLFile))
 	c.dev = dev
-	if dev {
 	if c.KeyBackups < 0 {
 		return config{}, errors.New("KEY_BACKUP_RETENTION: must not be negative")
 	}
+	if dev {
 		return c.withDevelopmentDefaults()
 	}
 	return c, c.complete()
@@ -75,7 +76,8 @@ func firstSet(values ...string) string {
 
 // withDevelopmentDefaults refuses development beside any production setting and on any address but loopback.
 func (c config) withDevelopmentDefaults() (config, error) {
-	production := map[string]string{"EVENTSTORE_URL": c.EventStoreURL, "DATABASE_URL": c.DatabaseURL, "KMS_URL": c.KMSURL, "OIDC_ISSUER": c.OIDCIssuer}
+	production := map[string]string{"EVENTSTORE_URL": c.EventStoreURL, "DATABASE_URL": c.DatabaseURL, "KMS_URL": c.KMSURL, "OIDC_ISSUER": c.OIDCIssuer,
+		"SMTP_URL": c.SMTPURL}
 	for name, value := range production {
 		if value != "" {
 			return c, fmt.Errorf("--dev is refused beside the production setting %s: unset it, or leave out --dev", name)

@@ -216,7 +216,8 @@ In another terminal, in this folder:
   # the compliance officer sees who revealed what, and why that was allowed
   curl -s -H "Authorization: Bearer $AUDITOR" "$API/audit/reveals"
 
+Mails that would be sent, such as verification codes, are at %s/dev/inbox
 The tokens are in %s too. Ctrl-C stops everything.
 
-`, f.Address, f.Address, filepath.Join(folder, "demo.env"), filepath.Join(folder, "demo.json"))
+`, f.Address, f.Address, filepath.Join(folder, "demo.env"), f.Address, filepath.Join(folder, "demo.json"))
 }

@@ -16,6 +16,7 @@ import (
 	secrets "github.com/kdesk/client-secrets/commands/secret"
 	templates "github.com/kdesk/client-secrets/commands/template"
 	tickets "github.com/kdesk/client-secrets/commands/ticket"
+	verifications "github.com/kdesk/client-secrets/commands/verification"
 	workspaces "github.com/kdesk/client-secrets/commands/workspace"
 	"github.com/kdesk/client-secrets/eventstore"
 	"github.com/kdesk/client-secrets/eventstore/esdb"
@@ -38,6 +39,8 @@ type handlers struct {
 	tickets    tickets.Commands
 	templates  templates.Commands
 	secrets    secrets.Commands
+
+	verifications verifications.Commands
 }
 
 // product is the whole of it on its backends, without HTTP.
@@ -96,6 +99,8 @@ func assemble(ctx context.Context, b *backends, logger *slog.Logger) (*product, 
 		tickets:    tickets.Commands{Run: run},
 		templates:  templates.Commands{Run: run},
 		secrets:    secrets.Commands{Run: run, Vault: b.vault, KeyBackups: b.keyBackups},
+
+		verifications: verifications.Commands{Run: run, Codes: verifications.NewCodes(b.vault)},
 	}
 	return p, nil
 }

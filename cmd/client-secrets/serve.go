@@ -66,11 +66,17 @@ func serve(ctx context.Context, c config, logger *slog.Logger, out io.Writer) (e
 		defer func() { err = errors.Join(err, provider.Close()) }()
 		c.OIDCIssuer = provider.Issuer()
 	}
-	server, err := newServer(ctx, c, p, logger)
+	mails, err := openPost(c, logger)
 	if err != nil {
 		return err
 	}
-	react, err := p.newReactions(logger)
+	defer func() { err = errors.Join(err, mails.close()) }()
+	p.commands.verifications.Mails = mails.sender != nil
+	server, err := newServer(ctx, c, p, mails, logger)
+	if err != nil {
+		return err
+	}
+	react, err := p.newReactions(logger, mails.reactions(p.commands.verifications, logger)...)
 	if err != nil {
 		return err
 	}
@@ -92,7 +98,7 @@ func serve(ctx context.Context, c config, logger *slog.Logger, out io.Writer) (e
 }
 
 // newServer puts the API on top of the product.
-func newServer(ctx context.Context, c config, p *product, logger *slog.Logger) (*http.Server, error) {
+func newServer(ctx context.Context, c config, p *product, mails *post, logger *slog.Logger) (*http.Server, error) {
 	key, err := p.vault.ServerKey(ctx, "requests")
 	if err != nil {
 		return nil, err
@@ -107,6 +113,7 @@ func newServer(ctx context.Context, c config, p *product, logger *slog.Logger) (
 	return http.New(http.Config{
 		Workspaces: p.commands.workspaces, Members: p.commands.members, Groups: p.commands.groups, Contacts: p.commands.contacts,
 		Tickets: p.commands.tickets, Templates: p.commands.templates, Secrets: p.commands.secrets, Gate: p.gate, Index: p.index,
+		Verifications: p.commands.verifications, Inbox: mails.shown(),
 		Directory: directory.New(p.pool), TemplateQueries: templatelist.New(p.pool), SecretQueries: secretlist.New(p.pool),
 		Panels: ticketpanel.New(p.pool), Reveals: reveals.New(p.pool), Freshness: p.runner,
 		Idempotency: p.answers, Authenticator: authenticator, Hasher: p.hasher, WorkspaceIssuers: c.workspaceIssuers(),

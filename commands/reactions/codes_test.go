@@ -204,7 +204,9 @@ func TestAnAddressThatIsRefusedHoldsNobodyUp(t *testing.T) {
 	s.inbox.Refuse(550)
 	s.mailing(s.World)
 	refused := s.request()
-	outcome(s, func(e verification.Ended) bool { return e.Challenge == refused && e.Reason == verification.Undeliverable })
+	outcome(s, func(e verification.Ended) bool {
+		return e.Challenge == refused && e.Reason == verification.Undeliverable
+	})
 	s.inbox.Refuse(0)
 	s.awaitSent(s.request())
 }
