@@ -37,4 +37,4 @@ func (w ownWrites) of(c *call) uint64 {
 	return position
 }
 
-func (c *call) writer() writer { return writer{c.workspace, string(c.actor.Kind) + ":" + c.actor.ID} }
+func (c *call) writer() writer { return writer{c.workspace, c.principalKey()} }

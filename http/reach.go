@@ -24,11 +24,12 @@ func outOfReach(err error) bool {
 }
 
 // goingAway tells whether a SQLSTATE is one of a database that cannot be worked with for now: a broken connection (class
-// 08), too many of them, shutting down, crashed, starting, or a statement that was ended for taking too long.
+// 08), too many of them, shutting down, crashed, starting, a statement that was ended for taking too long, or a read model
+// whose tables are not there yet.
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 func goingAway(state string) bool {
 	switch state {
-	case "53300", "57P01", "57P02", "57P03", "57014":
+	case "53300", "57P01", "57P02", "57P03", "57014", "42P01":
 		return true
 	}
 	return strings.HasPrefix(state, "08")

@@ -96,6 +96,7 @@ func (s *Server) openWorkspace(ctx context.Context, c *call, in *openWorkspaceIn
 	if err != nil {
 		return changed{}, err
 	}
+	s.written.note(&call{workspace: r.ID, actor: req.Actor}, uint64(r.Position)) // for the founder's first look into it
 	done := changedTo(r.ID.String(), r)
 	done.location = workspacesPath + "/" + r.ID.String() + "/settings"
 	return done, nil
