@@ -10,7 +10,7 @@ import (
 
 const maxSubject = 255 // characters, of OpenID Connect Core 1.0, section 2
 
-// Hasher hashes what the log must recognise but not tell: identities and mail addresses. HMAC-SHA256 under a key of the
+// Hasher hashes what the log must recognise but not tell: identities, mail addresses and API keys. HMAC-SHA256 under a key of the
 // installation.
 type Hasher struct {
 	Key []byte // 32 bytes
@@ -34,6 +34,9 @@ func (h Hasher) Email(address string) []byte {
 	}
 	return h.sum("email", strings.ToLower(address))
 }
+
+// APIKey returns the hash of a service account's key.
+func (h Hasher) APIKey(key string) []byte { return h.sum("api_key", key) }
 
 func (h Hasher) sum(parts ...string) []byte {
 	mac := hmac.New(sha256.New, h.Key)

@@ -132,6 +132,9 @@ func (c *call) actorIn(x *access.Index) (domain.Actor, error) {
 		if ws != c.workspace {
 			return domain.Actor{}, commands.ErrNoWorkspace
 		}
+		if c.server.KeyUse != nil {
+			c.server.KeyUse.Note(ws, key, c.server.Now())
+		}
 		return domain.Actor{Kind: domain.Service, ID: key.String()}, nil
 	}
 	for _, m := range x.Memberships(p.SubjectHash) {

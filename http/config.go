@@ -60,6 +60,9 @@ type Config struct {
 	// Idempotency remembers the answers of changes that had an Idempotency-Key.
 	Idempotency IdempotencyStore
 
+	// KeyUse keeps when API keys were last used. nil keeps nothing.
+	KeyUse KeyUse
+
 	// Authenticator finds out who is calling; Hasher hashes identities as the log has them.
 	Authenticator *auth.Authenticator
 	Hasher        commands.Hasher

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/kdesk/client-secrets/domain"
+	"github.com/kdesk/client-secrets/domain/workspace"
 )
 
 // IdempotencyStore remembers what requests with an Idempotency-Key were answered. A key is that of one principal in one
@@ -35,6 +36,8 @@ type answer struct {
 	Position uint64    `json:"position,omitempty"`
 	Location string    `json:"location,omitempty"`
 	Reveal   uuid.UUID `json:"reveal,omitzero"` // of reveals: the first one's event; the rest is empty then
+
+	ShownOnce bool `json:"shown_once,omitempty"` // it held what is not shown twice
 }
 
 var errKeyReused = domain.Refuse(domain.Conflict, "idempotency_key_reused", "this Idempotency-Key was used with another request")
@@ -56,6 +59,9 @@ func (s *Server) once(f *fiber.Ctx, c *call) error {
 		var first answer
 		if err := json.Unmarshal(stored, &first); err != nil {
 			return fmt.Errorf("reading a remembered answer: %w", err)
+		}
+		if first.ShownOnce {
+			return workspace.ErrAPIKeyExists
 		}
 		if first.Reveal == uuid.Nil {
 			return s.repeat(f, first)

@@ -45,6 +45,12 @@ var everything = map[string]operation{
 	"get-settings":     {members: true, off: true, ask: none},
 	"change-settings":  {needs: needs(domain.SettingsManage), off: true, ask: body(`{"remask_seconds":45}`)},
 
+	"list-api-keys": {owners: true, off: true, ask: none},
+	"issue-api-key": {owners: true, off: true, ask: body(keyBody)},
+	"revoke-api-key": {owners: true, off: true, ask: func(p *prop) ask {
+		return ask{in: []string{p.made("/api-keys", keyBody)}}
+	}},
+
 	"list-members":           {needs: needs(domain.DirectoryManage), off: true, ask: none},
 	"get-member":             {needs: needs(domain.DirectoryManage), off: true, ask: thing("members", "")},
 	"put-member":             {needs: needs(domain.DirectoryManage), off: true, ask: thing("members", `{"name":"N"}`)},
@@ -113,6 +119,8 @@ var everything = map[string]operation{
 	"lock-reveals": {needs: needs(domain.SecretsReveal), refuse: true, ask: none},
 	"list-reveals": {needs: needs(domain.AuditRead), off: true, ask: none},
 }
+
+const keyBody = `{"name":"N","permissions":["secrets.view"]}`
 
 const templateBody = `{"name":"N","fields":[{"key":"api_key","label":"L","type":"text"}]}`
 

@@ -87,15 +87,7 @@ type changeOutput struct {
 
 // change registers a route that changes something.
 func change[I any](s *Server, r route, run func(context.Context, *call, *I) (changed, error)) {
-	op := s.operation(r)
-	op.Parameters = append(op.Parameters, headerParam(headerIdempotency, "Makes a repetition safe: 1 to 200 visible characters"),
-		headerParam("If-Match", `Makes the change conditional: the revision in quotes, or *`))
-	switch op.DefaultStatus = r.status; {
-	case r.status == 0 && r.method == nethttp.MethodPost:
-		op.DefaultStatus = nethttp.StatusCreated
-	case r.status == 0:
-		op.DefaultStatus = nethttp.StatusOK
-	}
+	op := s.changeOperation(r)
 	huma.Register(s.api, op, func(ctx context.Context, in *I) (*changeOutput, error) {
 		c := callOf(ctx)
 		done, err := run(ctx, c, in)
@@ -109,6 +101,20 @@ func change[I any](s *Server, r route, run func(context.Context, *call, *I) (cha
 			Location: done.location, Body: ChangeBody{done.id, done.revision},
 		}, nil
 	})
+}
+
+// changeOperation returns what every operation that changes something has in common.
+func (s *Server) changeOperation(r route) huma.Operation {
+	op := s.operation(r)
+	op.Parameters = append(op.Parameters, headerParam(headerIdempotency, "Makes a repetition safe: 1 to 200 visible characters"),
+		headerParam("If-Match", `Makes the change conditional: the revision in quotes, or *`))
+	switch op.DefaultStatus = r.status; {
+	case r.status == 0 && r.method == nethttp.MethodPost:
+		op.DefaultStatus = nethttp.StatusCreated
+	case r.status == 0:
+		op.DefaultStatus = nethttp.StatusOK
+	}
+	return op
 }
 
 type readOutput[O any] struct {

@@ -99,6 +99,7 @@ func newAPI(app *fiber.App) huma.API {
 // routes registers all of them.
 func (s *Server) routes() {
 	s.workspaceRoutes()
+	s.apiKeyRoutes()
 	s.memberRoutes()
 	s.groupRoutes()
 	s.contactRoutes()

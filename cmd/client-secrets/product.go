@@ -53,6 +53,7 @@ type product struct {
 	subscriber *esdb.Subscriber
 	commands   handlers
 	answers    *operations.Idempotency
+	keyUse     *operations.KeyUse
 	hasher     commands.Hasher
 	started    eventstore.Position // the end of the log before anything was read into memory
 }
@@ -77,6 +78,7 @@ func assemble(ctx context.Context, b *backends, logger *slog.Logger) (*product, 
 	}
 	p := &product{
 		backends: b, started: started, index: live.New(), hasher: commands.Hasher{Key: key}, answers: operations.NewIdempotency(b.pool, logger),
+		keyUse: operations.NewKeyUse(b.pool, logger),
 	}
 	p.feed = eventstore.NewFeed(eventstore.FeedConfig{Log: b.log, Decoder: b.codec, Logger: logger})
 	p.runner, err = projections.New(projections.Config{

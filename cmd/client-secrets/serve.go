@@ -89,6 +89,7 @@ func serve(ctx context.Context, c config, logger *slog.Logger, out io.Writer) (e
 	g.add("the projections", func(ctx context.Context) error { return p.runner.Run(ctx, p.subscriber) })
 	g.add("the API", func(ctx context.Context) error { return server.Serve(ctx, listener) })
 	g.add("forgetting old answers", p.answers.Sweep)
+	g.add("noting the use of API keys", p.keyUse.Run)
 	if c.dev {
 		g.add("the demo workspace", func(ctx context.Context) error {
 			return p.presentDemo(ctx, c, provider, "http://"+listener.Addr().String(), out)
@@ -116,7 +117,7 @@ func newServer(ctx context.Context, c config, p *product, mails *post, logger *s
 		Verifications: p.commands.verifications, Inbox: mails.shown(),
 		Directory: directory.New(p.pool), TemplateQueries: templatelist.New(p.pool), SecretQueries: secretlist.New(p.pool),
 		Panels: ticketpanel.New(p.pool), Reveals: reveals.New(p.pool), Freshness: p.runner,
-		Idempotency: p.answers, Authenticator: authenticator, Hasher: p.hasher, WorkspaceIssuers: c.workspaceIssuers(),
+		Idempotency: p.answers, KeyUse: p.keyUse, Authenticator: authenticator, Hasher: p.hasher, WorkspaceIssuers: c.workspaceIssuers(),
 		LogID: hex.EncodeToString(id[:16]), ServerKey: key, Checks: p.checks(), Logger: logger, ShutdownTimeout: c.ShutdownTimeout,
 	})
 }

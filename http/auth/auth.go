@@ -114,7 +114,10 @@ func (a *Authenticator) Authenticate(ctx context.Context, header string) (Princi
 	if !strings.EqualFold(scheme, "Bearer") || token == "" || len(token) > maxTokenBytes {
 		return Principal{}, ErrInvalidToken
 	}
-	if strings.HasPrefix(token, keyPrefix) {
+	if strings.HasPrefix(token, commands.APIKeyPrefix) {
+		if !commands.IsAPIKey(token) {
+			return Principal{}, ErrInvalidToken
+		}
 		return Principal{KeyHash: KeyHash(a.config.Hasher, token)}, nil
 	}
 	sum := sha256.Sum256([]byte(token))

@@ -200,9 +200,12 @@ func TestConfiguration(t *testing.T) {
 
 func TestAPIKeysAreKnownByTheirHash(t *testing.T) {
 	a := newAuthenticator(t, newIssuer(t), nil)
-	p, err := a.Authenticate(t.Context(), "Bearer csk_abc")
+	key := commands.NewAPIKey()
+	p, err := a.Authenticate(t.Context(), "Bearer "+key)
 	require.NoError(t, err)
-	require.Equal(t, KeyHash(a.config.Hasher, "csk_abc"), p.KeyHash)
+	require.Equal(t, KeyHash(a.config.Hasher, key), p.KeyHash)
 	require.Len(t, p.KeyHash, 32)
-	require.NotEqual(t, p.KeyHash, KeyHash(a.config.Hasher, "csk_abd"))
+	require.NotEqual(t, p.KeyHash, KeyHash(a.config.Hasher, commands.NewAPIKey()))
+	_, err = a.Authenticate(t.Context(), "Bearer csk_abc")
+	require.ErrorIs(t, err, ErrInvalidToken)
 }
