@@ -122,9 +122,12 @@ func TestAFullDiskRefusesWritesAndRecovers(t *testing.T) {
 		}
 		require.NoError(t, s.Err())
 		require.Zero(t, disk.refused.Load(), "the disk itself never refuses")
-		_, err = s.Append(t.Context(), "s-0", ExpectAny, []Event{{ID: uuid.New(), Type: "t"}})
-		require.ErrorIs(t, err, ErrFull)
-		_, err = s.Delete(t.Context(), "s-0", ExpectAny)
+		for err = nil; err == nil; { // a compaction may just have made a little room
+			e := Event{ID: uuid.New(), Type: "t"}
+			if _, err = s.Append(t.Context(), "s-0", ExpectAny, []Event{e}); err == nil {
+				stored[e.ID] = true
+			}
+		}
 		require.ErrorIs(t, err, ErrFull)
 		again, err := s.Append(t.Context(), "first", ExpectNoStream, []Event{first})
 		require.NoError(t, err, "what is stored already needs no room")
