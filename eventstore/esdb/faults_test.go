@@ -28,8 +28,9 @@ import (
 )
 
 const (
-	callLimit = time.Second     // deadline of each call
-	callGrace = 2 * time.Second // for a busy machine
+	callLimit = time.Second      // deadline of each call
+	callGrace = 2 * time.Second  // for a busy machine
+	recovery  = 45 * time.Second // connections that died in silence are noticed after 20 s
 )
 
 // ofTheProxy are goroutines that the proxy itself leaves behind when it cuts a connection.
@@ -183,10 +184,10 @@ func (w *traffic) acknowledged() int {
 // settle waits until writes get through, ends the traffic, and compares what everybody saw.
 func (w *traffic) settle() {
 	before := w.acknowledged()
-	require.Eventually(w.t, func() bool { return w.acknowledged() > before+50 }, 20*time.Second, 10*time.Millisecond, "it works again")
+	require.Eventually(w.t, func() bool { return w.acknowledged() > before+50 }, recovery, 10*time.Millisecond, "it works again")
 	w.ending.Store(true)
 	w.clients.Wait()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), recovery)
 	defer cancel()
 	var want []uuid.UUID
 	for r, err := range w.log.ReadAll(ctx, eventstore.Start, 0, eventstore.Filter{}) {
@@ -197,7 +198,7 @@ func (w *traffic) settle() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		return len(w.seen) >= len(want)
-	}, 20*time.Second, 10*time.Millisecond, "the subscription resumes")
+	}, recovery, 10*time.Millisecond, "the subscription resumes")
 	require.Equal(w.t, want, w.seen, "no gap, nothing twice")
 	there := map[uuid.UUID]bool{}
 	for _, id := range want {
