@@ -19,6 +19,7 @@ const (
 // following is a subscription through all its reconnections.
 type following struct {
 	last       eventstore.Position // the last position considered; eventstore.Start before the first
+	known      anchor              // the last event that is known
 	filter     eventstore.Filter
 	deliver    func(eventstore.Record) error
 	checkpoint func(eventstore.Position) error
@@ -30,7 +31,8 @@ type consumerError struct{ error }
 
 // Subscribe delivers the events after a position. It reconnects for as long as ctx lives, whatever the failure: whoever
 // asks Ready learns about one that lasts. It resumes at the last event delivered or checkpoint reported by the server, so
-// that nothing is left out, and passes over what it has delivered already. Close ends it too, with ErrUnavailable.
+// that nothing is left out, and passes over what it has delivered already. It fails with ErrForeignLog if the log to which
+// it reconnects is not the one that it delivered from. Close ends it too, with ErrUnavailable.
 func (l *Log) Subscribe(ctx context.Context, after eventstore.Position, filter eventstore.Filter,
 	deliver func(eventstore.Record) error, checkpoint func(eventstore.Position) error) error {
 	f := &following{last: after, filter: filter, deliver: deliver, checkpoint: checkpoint}
@@ -80,6 +82,9 @@ func (l *Log) follow(ctx context.Context, f *following) (err error) {
 		return fmt.Errorf("subscribing: %w", err)
 	}
 	defer func() { _ = subscription.Close() }() // never fails
+	if err := l.recognise(ctx, f); err != nil {
+		return err
+	}
 	for {
 		var event *esdb.SubscriptionEvent
 		if err := guarded(func() error { event = subscription.Recv(); return nil }); err != nil {
@@ -109,7 +114,11 @@ func (f *following) take(event *esdb.SubscriptionEvent) error {
 	switch {
 	case event.EventAppeared != nil && event.EventAppeared.OriginalEvent() != nil:
 		r := record(event.EventAppeared.OriginalEvent())
-		if !f.advance(r.Position) || !matches(&r, f.filter) {
+		if !f.advance(r.Position) {
+			return nil
+		}
+		f.known = anchor{position: r.Position, id: r.ID}
+		if !matches(&r, f.filter) {
 			return nil
 		}
 		return f.deliver(r)
