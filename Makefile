@@ -12,12 +12,15 @@ run: postgres ## build and start the product with its embedded defaults and a de
 	@go build -o bin/client-secrets ./cmd/client-secrets
 	@exec ./bin/client-secrets serve --dev
 
-test: postgres ## run all tests
+test: postgres ## run all tests, and conformance
 	go vet ./...
 	go vet -tags cloud ./vault/...
 	go test ./...
+	@./scripts/conformance
 
-conformance: ## hold the embedded event store against the official clients' tests; EVENTSTORE_URL=... tests that server instead
+# Only on make's command line: in the environment it may name the log of an installation.
+conformance: export CONFORMANCE_URL = $(if $(filter command,$(origin EVENTSTORE_URL)),$(EVENTSTORE_URL))
+conformance: ## hold the event store against the official clients' tests; EVENTSTORE_URL=... tests that server, and writes to it
 	@./scripts/conformance
 
 race: postgres ## run all tests with the race detector

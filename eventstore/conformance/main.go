@@ -80,7 +80,7 @@ func ours(ctx context.Context, r *report, url string) error {
 	cmd := exec.CommandContext(ctx, "go", "test", "-json", "-run", "^TestSuite", "./eventstore/storetest")
 	if url != "" {
 		cmd.Args = append(cmd.Args, "-count=1")
-		cmd.Env = append(os.Environ(), "EVENTSTORE_URL="+url)
+		cmd.Env = append(os.Environ(), "CONFORMANCE_URL="+url)
 	}
 	return r.goTest("our suite", cmd, nil)
 }

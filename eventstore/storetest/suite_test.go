@@ -9,9 +9,10 @@ import (
 	"github.com/kdesk/client-secrets/eventstore/embedded"
 )
 
-// TestSuite runs against the server that EVENTSTORE_URL names, else against servers of its own.
+// TestSuite runs against the server that CONFORMANCE_URL names, else against servers of its own. It
+// does not look at EVENTSTORE_URL, which may name the log of an installation.
 func TestSuite(t *testing.T) {
-	if url := os.Getenv("EVENTSTORE_URL"); url != "" {
+	if url := os.Getenv("CONFORMANCE_URL"); url != "" {
 		Suite(t, url)
 		return
 	}

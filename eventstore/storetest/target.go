@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+	features "github.com/EventStore/EventStore-Client-Go/v4/protos/serverfeatures"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
@@ -57,6 +58,8 @@ func dial(t *testing.T, connection string) *target {
 	conn, err := grpc.NewClient(strings.TrimPrefix(address, "//"), grpc.WithTransportCredentials(transport))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, conn.Close()) })
+	_, err = features.NewServerFeaturesClient(conn).GetSupportedMethods(within(t), &shared.Empty{})
+	require.NoError(t, err, "reaching the server") // or each test would wait for it
 	return &target{client: client, raw: api.NewStreamsClient(conn), header: header}
 }
 

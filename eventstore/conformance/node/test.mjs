@@ -1,4 +1,4 @@
-// What the Node client must meet on the server that EVENTSTORE_URL names. Unlike the Go client it appends by
+// What the Node client must meet on the server that CONFORMANCE_URL names. Unlike the Go client it appends by
 // BatchAppend. Stream names are new in each run, so the server may hold anything. For each test a line of JSON is
 // printed: {"name", "seconds", "error"}; the error is missing if it passed.
 import assert from "node:assert/strict";
@@ -9,7 +9,7 @@ import {
   streamNameFilter,
 } from "@eventstore/db-client";
 
-const client = EventStoreDBClient.connectionString(process.env.EVENTSTORE_URL);
+const client = EventStoreDBClient.connectionString(process.env.CONFORMANCE_URL);
 const patience = 20_000;
 
 const events = (n, type = "happened") =>
