@@ -165,7 +165,8 @@ func (b *rebuild) index(ctx context.Context) error {
 
 // analyze tells the planner what is in new tables, before the first query meets them.
 func analyze(ctx context.Context, tx pgx.Tx, schema string) error {
-	rows, err := tx.Query(ctx, "SELECT tablename::text FROM pg_tables WHERE schemaname = $1", schema)
+	rows, err := tx.Query(ctx, `SELECT relname::text FROM pg_class WHERE relnamespace = $1::regnamespace AND relkind IN ('r', 'p')
+		AND NOT relispartition`, quote(schema)) // with a table come its partitions
 	if err != nil {
 		return err
 	}

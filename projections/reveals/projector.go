@@ -21,10 +21,11 @@ import (
 //go:embed schema.sql
 var schema string
 
+// The workspace comes second: sorting compares the beginnings of the first column alone as long as they differ.
 const indexes = `
-CREATE INDEX IF NOT EXISTS reveal_by_secret ON reveal (workspace, secret, position);
-CREATE INDEX IF NOT EXISTS reveal_by_member ON reveal (workspace, member, position);
-CREATE INDEX IF NOT EXISTS reveal_by_ticket ON reveal (workspace, ticket, position) WHERE ticket <> '';
+CREATE INDEX IF NOT EXISTS reveal_by_secret ON reveal (secret, workspace, position);
+CREATE INDEX IF NOT EXISTS reveal_by_member ON reveal (member, workspace, position);
+CREATE INDEX IF NOT EXISTS reveal_by_ticket ON reveal (ticket, workspace, position) WHERE ticket <> '';
 CREATE INDEX IF NOT EXISTS reveal_refused ON reveal (workspace, kind, position) WHERE kind <> 'revealed';
 `
 
