@@ -69,6 +69,8 @@ func (x *Index) applyContact(r domain.Recorded, stream uuid.UUID) error {
 		id = e.ID
 	case contactevents.Removed:
 		id = e.ID
+	case contactevents.EraseRequested:
+		id = e.ID
 	case contactevents.Erased:
 		id = e.ID
 	default:

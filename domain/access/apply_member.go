@@ -61,6 +61,8 @@ func memberOf(e domain.Event) (string, bool) {
 		return e.ID, true
 	case events.Removed:
 		return e.ID, true
+	case events.EraseRequested:
+		return e.ID, true
 	case events.Erased:
 		return e.ID, true
 	case events.DenialsSuppressed:

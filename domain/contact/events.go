@@ -20,6 +20,11 @@ type Removed struct {
 	ID string `json:"id"`
 }
 
+// EraseRequested ends what is known of a contact: the key of their personal data is about to be destroyed.
+type EraseRequested struct {
+	ID string `json:"id"`
+}
+
 // Erased tells that the contact's key was destroyed.
 type Erased struct {
 	ID string `json:"id"`
@@ -30,6 +35,9 @@ func (Synced) EventType() string { return "contact.synced.v1" }
 
 // EventType returns the stored name.
 func (Removed) EventType() string { return "contact.removed.v1" }
+
+// EventType returns the stored name.
+func (EraseRequested) EventType() string { return "contact.erase_requested.v1" }
 
 // EventType returns the stored name.
 func (Erased) EventType() string { return "contact.erased.v1" }

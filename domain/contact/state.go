@@ -14,7 +14,8 @@ type State struct {
 	Incarnation   int // 0 before the first sync; stays when removed
 	SourceVersion string
 	Profile       Profile // with the owners sorted
-	Erased        bool    // for ever: the key of the contact's personal data is gone
+	Erased        bool    // for ever, from the request on: the key of the contact's personal data goes
+	KeyDestroyed  bool    // it is gone
 }
 
 // Evolve returns the state after an event. It fails on an event that is not a contact's.
@@ -31,9 +32,12 @@ func Evolve(s State, e domain.Event) (State, error) {
 	case Removed:
 		s = State{
 			Incarnation: s.Incarnation, SourceVersion: s.SourceVersion, Profile: Profile{ID: s.Profile.ID}, Erased: s.Erased,
+			KeyDestroyed: s.KeyDestroyed,
 		}
-	case Erased:
+	case EraseRequested:
 		s.Erased = true
+	case Erased:
+		s.Erased, s.KeyDestroyed = true, true
 	default:
 		return s, fmt.Errorf("a contact has no %s", e.EventType())
 	}

@@ -60,6 +60,11 @@ type Removed struct {
 	ID string `json:"id"`
 }
 
+// EraseRequested ends what is known of a member: the key of their personal data is about to be destroyed.
+type EraseRequested struct {
+	ID string `json:"id"`
+}
+
 // Erased tells that the member's key was destroyed.
 type Erased struct {
 	ID string `json:"id"`
@@ -93,6 +98,9 @@ func (OwnershipChanged) EventType() string { return "member.ownership_changed.v1
 
 // EventType returns the stored name.
 func (Removed) EventType() string { return "member.removed.v1" }
+
+// EventType returns the stored name.
+func (EraseRequested) EventType() string { return "member.erase_requested.v1" }
 
 // EventType returns the stored name.
 func (Erased) EventType() string { return "member.erased.v1" }

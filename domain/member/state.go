@@ -17,7 +17,8 @@ type State struct {
 	Owner         bool
 	Permissions   []domain.Permission // in the order of domain.Permissions
 	Identity      *Identity           // nil if no sign-in is bound
-	Erased        bool                // for ever: the key of the member's personal data is gone
+	Erased        bool                // for ever, from the request on: the key of the member's personal data goes
+	KeyDestroyed  bool                // it is gone
 }
 
 // Identity is the sign-in that is the member's.
@@ -40,9 +41,11 @@ func Evolve(s State, e domain.Event) (State, error) {
 	case OwnershipChanged:
 		s.Owner = e.Owner
 	case Removed:
-		s = State{Incarnation: s.Incarnation, SourceVersion: s.SourceVersion, Erased: s.Erased}
-	case Erased:
+		s = State{Incarnation: s.Incarnation, SourceVersion: s.SourceVersion, Erased: s.Erased, KeyDestroyed: s.KeyDestroyed}
+	case EraseRequested:
 		s.Erased = true
+	case Erased:
+		s.Erased, s.KeyDestroyed = true, true
 	case Invited, DenialsSuppressed:
 	default:
 		return s, fmt.Errorf("a member has no %s", e.EventType())

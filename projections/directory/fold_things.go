@@ -29,6 +29,8 @@ func directoryID(e domain.Event) (kind, id string, ok bool) {
 		return domain.MemberKind, v.ID, true
 	case member.Removed:
 		return domain.MemberKind, v.ID, true
+	case member.EraseRequested:
+		return domain.MemberKind, v.ID, true
 	case member.Erased:
 		return domain.MemberKind, v.ID, true
 	case member.DenialsSuppressed:
@@ -40,6 +42,8 @@ func directoryID(e domain.Event) (kind, id string, ok bool) {
 	case contact.Synced:
 		return domain.ContactKind, v.ID, true
 	case contact.Removed:
+		return domain.ContactKind, v.ID, true
+	case contact.EraseRequested:
 		return domain.ContactKind, v.ID, true
 	case contact.Erased:
 		return domain.ContactKind, v.ID, true
@@ -105,6 +109,10 @@ func (f *fold) applyContact(k key, e domain.Recorded) {
 		c.Owners = changed(c.Owners, v.OwnersAdded, v.OwnersRemoved)
 	case contact.Removed:
 		f.contacts.drop(k)
+	case contact.EraseRequested:
+		if c := f.contacts.edit(k); c != nil {
+			c.Revision = e.Revision
+		}
 	case contact.Erased:
 		if c := f.contacts.edit(k); c != nil {
 			c.Name, c.Company, c.Email, c.Revision = domain.ErasedText, domain.ErasedText, domain.ErasedText, e.Revision
