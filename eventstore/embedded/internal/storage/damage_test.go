@@ -89,7 +89,7 @@ func TestADamagedTailLeavesAPrefix(t *testing.T) {
 	want := contents(t, s)
 	require.NoError(t, s.Close())
 	_, wal := walOf(t, crashed)
-	step := 11
+	step := 29
 	if os.Getenv("EVENTSTORE_EVERY_BYTE") != "" {
 		step = 1
 	}
