@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -12,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/kdesk/client-secrets/eventstore"
 )
 
 // gcPercent trades memory for time, unless GOGC says otherwise: what a request allocates is short-lived, and what stays
@@ -27,9 +30,21 @@ func main() {
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "client-secrets:", err)
+		if errors.Is(err, eventstore.ErrForeignLog) {
+			fmt.Fprint(os.Stderr, foreignLogAdvice)
+		}
 		os.Exit(1)
 	}
 }
+
+// foreignLogAdvice is for whoever finds that the log went back in time, or is another one.
+const foreignLogAdvice = `
+The event log is not the one that this was made from: it was restored to an earlier state, or EVENTSTORE_URL names
+another one. Stop every server, then either
+  - bring back the log that belongs to this database, or
+  - if this log is the right one and the events it lacks are lost: client-secrets log adopt
+and start the servers again. What was answered to requests whose events are lost is no longer true.
+`
 
 // newRoot returns the command line.
 func newRoot() *cobra.Command {
@@ -40,7 +55,8 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.PersistentFlags().Bool("dev", false, "use the embedded defaults in DATA_DIR, on loopback only")
-	root.AddCommand(newServe(), newWorkspace(), newProjections(), newKey(), newOpenAPI(), newEvents())
+	root.AddCommand(newServe(), newWorkspace(), newProjections(), newKey(), newLog(), newBackup(), newRestore(),
+		newOpenAPI(), newEvents())
 	return root
 }
 

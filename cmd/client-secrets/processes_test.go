@@ -38,7 +38,16 @@ type world struct {
 // process is one that a test kills and starts again.
 type process struct {
 	*exec.Cmd
-	ended chan struct{}
+	ended  chan struct{}
+	stderr string // file
+}
+
+// said is what it wrote to its standard error.
+func (p *process) said(t testing.TB) string {
+	t.Helper()
+	text, err := os.ReadFile(p.stderr)
+	require.NoError(t, err)
+	return string(text)
 }
 
 func (p *process) kill() {
@@ -65,7 +74,7 @@ func startProcess(t testing.TB, cmd *exec.Cmd) *process {
 		}
 		_ = said.Close()
 	})
-	p := &process{Cmd: cmd, ended: make(chan struct{})}
+	p := &process{Cmd: cmd, ended: make(chan struct{}), stderr: said.Name()}
 	go func() {
 		_ = cmd.Wait() // how it ended is the test's doing
 		close(p.ended)

@@ -8,11 +8,9 @@ import (
 	"slices"
 	"text/tabwriter"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"github.com/kdesk/client-secrets/eventstore"
-	"github.com/kdesk/client-secrets/projections"
 )
 
 func newProjections() *cobra.Command {
@@ -25,13 +23,25 @@ func newProjections() *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return projectionsStatus(cmd, asJSON) },
 	}
 	status.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	var all bool
 	rebuild := &cobra.Command{
-		Use:   "rebuild <name>",
+		Use:   "rebuild <name> | --all",
 		Short: "Fill a read model anew beside the live one, then switch",
 		Long:  "Fill a read model anew beside the live one, then switch. Queries keep answering meanwhile, and servers keep running.",
-		Args:  cobra.ExactArgs(1),
-		RunE:  func(cmd *cobra.Command, args []string) error { return rebuildProjection(cmd, args[0]) },
+		Args: func(cmd *cobra.Command, args []string) error {
+			if all {
+				return cobra.NoArgs(cmd, args)
+			}
+			return cobra.ExactArgs(1)(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if all {
+				args = readModels()
+			}
+			return rebuildProjections(cmd, args)
+		},
 	}
+	rebuild.Flags().BoolVar(&all, "all", false, "every read model, one after the other")
 	cmd.AddCommand(status, rebuild)
 	return cmd
 }
@@ -75,29 +85,42 @@ func projectionsStatus(cmd *cobra.Command, asJSON bool) error {
 	})
 }
 
-func rebuildProjection(cmd *cobra.Command, name string) error {
-	known := slices.ContainsFunc(projectors(), func(p projections.Projector) bool { return p.Name() == name })
-	if !known {
-		var names []string
-		for _, p := range projectors() {
-			names = append(names, p.Name())
+// readModels are the names of all.
+func readModels() (names []string) {
+	for _, p := range projectors() {
+		names = append(names, p.Name())
+	}
+	return names
+}
+
+func rebuildProjections(cmd *cobra.Command, names []string) error {
+	for _, name := range names {
+		if known := readModels(); !slices.Contains(known, name) {
+			return fmt.Errorf("there is no read model %q; there are %v", name, known)
 		}
-		return fmt.Errorf("there is no read model %q; there are %v", name, names)
 	}
 	return withRunner(cmd, func(ctx context.Context, p *product) error {
-		bar := progressbar.NewOptions64(1, progressbar.OptionSetWriter(cmd.ErrOrStderr()), progressbar.OptionSetDescription("rebuilding "+name),
-			progressbar.OptionThrottle(100e6), progressbar.OptionClearOnFinish())
-		var total int
-		err := p.runner.Rebuild(ctx, name, func(done, head eventstore.Position, events int) {
-			total = events
-			bar.ChangeMax64(max(int64(head), 1))
-			_ = bar.Set64(int64(min(done, head)))
-		})
-		if err != nil {
-			return err
+		for _, name := range names {
+			if err := p.rebuild(ctx, cmd, name); err != nil {
+				return err
+			}
 		}
-		_ = bar.Finish()
-		fmt.Fprintf(cmd.OutOrStdout(), "rebuilt %s from %d events\n", name, total)
 		return nil
 	})
+}
+
+func (p *product) rebuild(ctx context.Context, cmd *cobra.Command, name string) error {
+	bar := newBar(cmd.ErrOrStderr(), "rebuilding "+name, 1)
+	var total int
+	err := p.runner.Rebuild(ctx, name, func(done, head eventstore.Position, events int) {
+		total = events
+		bar.ChangeMax64(max(int64(head), 1))
+		_ = bar.Set64(int64(min(done, head)))
+	})
+	if err != nil {
+		return err
+	}
+	_ = bar.Finish()
+	fmt.Fprintf(cmd.OutOrStdout(), "rebuilt %s from %d events\n", name, total)
+	return nil
 }
