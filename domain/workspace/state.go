@@ -17,7 +17,8 @@ type State struct {
 	Owner    string // the first owner; ownership now is the members' own fact
 	Settings Settings
 	Keys     map[uuid.UUID]APIKey
-	Epoch    int // the newest key epoch
+	Epoch    int // the newest key epoch; 0 if none was opened since the first
+	Retired  int // the newest one that nothing is wrapped under any more; epochs are retired in order
 }
 
 // APIKey is a service account's key as decisions see it.
@@ -39,6 +40,7 @@ func Evolve(s State, e domain.Event) (State, error) {
 	case KeyEpochOpened:
 		s.Epoch = max(s.Epoch, e.Epoch)
 	case KeyEpochRetired:
+		s.Retired = max(s.Retired, e.Epoch)
 	default:
 		return s, fmt.Errorf("a workspace has no %s", e.EventType())
 	}
