@@ -9,10 +9,12 @@ import (
 
 	"github.com/kdesk/client-secrets/commands"
 	contacts "github.com/kdesk/client-secrets/commands/contact"
+	"github.com/kdesk/client-secrets/commands/erasure"
 	groups "github.com/kdesk/client-secrets/commands/group"
 	"github.com/kdesk/client-secrets/commands/live"
 	members "github.com/kdesk/client-secrets/commands/member"
 	"github.com/kdesk/client-secrets/commands/reveal"
+	"github.com/kdesk/client-secrets/commands/rotation"
 	secrets "github.com/kdesk/client-secrets/commands/secret"
 	templates "github.com/kdesk/client-secrets/commands/template"
 	tickets "github.com/kdesk/client-secrets/commands/ticket"
@@ -39,6 +41,8 @@ type handlers struct {
 	tickets    tickets.Commands
 	templates  templates.Commands
 	secrets    secrets.Commands
+	erasure    erasure.Commands
+	rotation   rotation.Commands
 
 	verifications verifications.Commands
 }
@@ -101,6 +105,8 @@ func assemble(ctx context.Context, b *backends, logger *slog.Logger) (*product, 
 		tickets:    tickets.Commands{Run: run},
 		templates:  templates.Commands{Run: run},
 		secrets:    secrets.Commands{Run: run, Vault: b.vault, KeyBackups: b.keyBackups},
+		erasure:    erasure.Commands{Run: run, Keys: b.vault},
+		rotation:   rotation.Commands{Run: run, Keys: b.vault},
 
 		verifications: verifications.Commands{Run: run, Codes: verifications.NewCodes(b.vault)},
 	}

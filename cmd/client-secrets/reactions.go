@@ -12,7 +12,8 @@ import (
 func (p *product) newReactions(logger *slog.Logger, more ...reactions.Reaction) (*reactions.Runner, error) {
 	return reactions.New(reactions.Config{
 		Feed: p.feed, Log: p.log, Checkpoints: operations.NewReactions(p.pool), Holder: p.holder, Logger: logger,
-		Reactions: append(more, reactions.Destruction{Secrets: p.commands.secrets, Logger: logger}),
+		Reactions: append(more, reactions.Destruction{Secrets: p.commands.secrets, Logger: logger},
+			reactions.Erasure{Erasure: p.commands.erasure, Logger: logger}),
 	})
 }
 
