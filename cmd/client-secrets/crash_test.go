@@ -20,6 +20,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/kdesk/client-secrets/platform/postgres/postgrestest"
 )
 
 const asProgram = "CLIENT_SECRETS_TEST_AS_PROGRAM"
@@ -30,7 +32,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	os.Exit(m.Run())
+	postgrestest.Main(m)
 }
 
 // program is the product in a process of its own.
@@ -142,7 +144,7 @@ func (a *acknowledged) count() int {
 
 // TestNothingAcknowledgedIsLost kills the server in the middle of traffic and starts it again.
 func TestNothingAcknowledgedIsLost(t *testing.T) {
-	data := filepath.Join(t.TempDir(), "data")
+	data := filepath.Join(folder(t), "data")
 	var a acknowledged
 	for round := range 3 {
 		p := launch(t, data)
@@ -193,7 +195,7 @@ func (p *program) allReveals(t *testing.T, position string) map[uuid.UUID]bool {
 
 // TestEmbeddedDatabaseComesBack kills PostgreSQL under the server: what needs it fails meanwhile and then works again.
 func TestEmbeddedDatabaseComesBack(t *testing.T) {
-	data := filepath.Join(t.TempDir(), "data")
+	data := filepath.Join(folder(t), "data")
 	p := launch(t, data)
 	line, err := os.ReadFile(filepath.Join(data, "postgres", "data", "postmaster.pid"))
 	require.NoError(t, err)

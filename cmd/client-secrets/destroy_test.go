@@ -15,7 +15,7 @@ import (
 // TestADestructionSurvivesACrash kills the server right after it took a request to destroy a secret, starts it again and
 // rebuilds the read model: what was asked for is carried out, and nothing of the secret is left but that it was there.
 func TestADestructionSurvivesACrash(t *testing.T) {
-	data := filepath.Join(t.TempDir(), "data")
+	data := filepath.Join(folder(t), "data")
 	p := launch(t, data)
 	path := "/secrets/" + p.demo.Secret.String()
 	_, _, before := p.call("manager", "GET", path, "")
