@@ -79,12 +79,12 @@ type Config struct {
 	// Checks are what /readyz looks at beside the index and the issuer, which it always does. None by default.
 	Checks []Check
 
-	// Logger gets failures, with the correlation id of their request. nil is slog's default.
-	Logger *slog.Logger
-
 	// Inbox lists the mails of development, newest first, for the page /dev/inbox. nil, as in production: there is no such
 	// page.
 	Inbox func() []InboxMail
+
+	// Logger gets failures, with the correlation id of their request. nil is slog's default.
+	Logger *slog.Logger
 
 	// Now tells the time. nil is the system's clock.
 	Now func() time.Time

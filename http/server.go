@@ -110,8 +110,8 @@ func (s *Server) routes() {
 	s.secretLifeRoutes()
 	s.secretAccessRoutes()
 	s.revealRoutes()
-	s.panelRoutes()
 	s.verificationRoutes()
+	s.panelRoutes()
 	s.auditRoutes()
 }
 

@@ -30,7 +30,7 @@ func operate(t *testing.T, data string, args ...string) (string, error) {
 // TestOperatorsErasePeopleAndRotateKeys works beside a running server, as operators do, and looks at what its API shows
 // before and after a rebuild.
 func TestOperatorsErasePeopleAndRotateKeys(t *testing.T) {
-	data := filepath.Join(t.TempDir(), "data")
+	data := filepath.Join(folder(t), "data")
 	p := launch(t, data)
 	ws := p.demo.Workspace.String()
 	do := func(role, method, path, body string) string {

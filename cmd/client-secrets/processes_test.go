@@ -83,25 +83,30 @@ func startProcess(t testing.TB, cmd *exec.Cmd) *process {
 	return p
 }
 
-// eventstored is the real program, built once.
+// eventstored is the real program, built once for each run of the tests, always in the same place.
 var eventstored = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "eventstored-")
+	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", err
 	}
+	dir := filepath.Join(cache, "client-secrets", "programs")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
 	path := filepath.Join(dir, "eventstored")
-	out, err := exec.Command("go", "build", "-o", path, "../eventstored").CombinedOutput()
+	fresh := fmt.Sprintf("%s-%d", path, os.Getpid())
+	out, err := exec.Command("go", "build", "-o", fresh, "../eventstored").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("building eventstored: %w: %s", err, out)
 	}
-	return path, nil
+	return path, os.Rename(fresh, path) // a process that runs the one before keeps it
 })
 
 // newWorld starts everything but the servers. An empty database URL stands for an embedded database, which the first
 // server runs.
 func newWorld(t *testing.T, database string) *world {
 	t.Helper()
-	w := &world{dir: t.TempDir()}
+	w := &world{dir: folder(t)}
 	require.NoError(t, os.Chmod(w.dir, 0o755)) // PostgreSQL runs as another user than root
 	if database == "" {
 		database = embeddedScheme + filepath.Join(w.dir, "postgres")
