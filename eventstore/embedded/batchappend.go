@@ -21,9 +21,10 @@ import (
 const (
 	writeTimeout   = 2 * time.Second // the most that an append of a batch call may ask for, as the servers allow
 	maxOpen        = 1024            // appends of one call that are not complete yet
-	collectBytes   = 16 << 20        // their size together
-	underWay       = 8 << 20         // size of the complete ones that are not answered yet
-	appendOverhead = 512             // counted for each of them besides its events
+	collectBytes   = 16 << 20        // their memory together
+	underWay       = 8 << 20         // memory of the complete ones that are not answered yet
+	appendOverhead = 512             // counted for each append besides its events
+	eventOverhead  = 100             // counted for each event besides its bytes
 )
 
 // batchCall is one BatchAppend call: many appends, each in one or more messages that carry its correlation id,
@@ -36,7 +37,7 @@ type batchCall struct {
 
 	mu         sync.Mutex
 	collecting map[string]*collecting
-	size       int // of what is collected
+	held       int // memory of what is collected
 	open       int // appends begun and neither complete nor answered
 
 	send  sync.Mutex
@@ -49,7 +50,8 @@ type collecting struct {
 	stream   string
 	expected storage.Expected
 	events   []storage.Event
-	size     int
+	size     int // what counts towards MaxAppendSize
+	held     int // memory, roughly
 	deadline time.Time
 	timer    *time.Timer
 }
@@ -206,12 +208,13 @@ func (b *batchCall) collect(c *collecting, messages []*api.BatchAppendReq_Propos
 		if c.size+size > MaxAppendSize || len(c.events) == maxAppendEvents {
 			return appendTooLarge()
 		}
-		if b.size+size > collectBytes {
+		if b.held+size+eventOverhead > collectBytes {
 			return badRequest(invalid("too much in the incomplete appends of one call"))
 		}
 		c.events = append(c.events, event)
 		c.size += size
-		b.size += size
+		c.held += size + eventOverhead
+		b.held += size + eventOverhead
 	}
 	return nil
 }
@@ -220,12 +223,12 @@ func (b *batchCall) collect(c *collecting, messages []*api.BatchAppendReq_Propos
 func (b *batchCall) drop(key string, c *collecting) {
 	c.timer.Stop()
 	delete(b.collecting, key)
-	b.size -= c.size
+	b.held -= c.held
 }
 
 // write queues a complete append and answers it when it is durable or refused, while the next are received.
 func (b *batchCall) write(c *collecting) error {
-	weight := int64(c.size + appendOverhead)
+	weight := int64(c.held + appendOverhead)
 	if err := b.underWay.Acquire(b.call.Context(), weight); err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func (s *persistentService) create(ctx context.Context, o *persistent.CreateReq_
 	if o.GetAll() == nil {
 		id := o.GetStream().GetStreamIdentifier()
 		if id == nil {
-			id = o.GetStreamIdentifier() // where older clients put it
+			id = o.GetStreamIdentifier() //nolint:staticcheck // where older clients put it
 		}
 		if _, err := streamName(id); err != nil {
 			return err
