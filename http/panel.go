@@ -97,11 +97,11 @@ func (s *Server) panel(ctx context.Context, c *call, ticket, q string) (Panel, e
 	if sight.nothing() {
 		return p, nil
 	}
-	items, linkable, err := s.candidates(ctx, c, sight, ticket, q)
+	found, err := s.candidates(ctx, c, sight, ticket, q)
 	if err != nil {
 		return Panel{}, err
 	}
-	err = c.fill(ctx, &p, items, linkable)
+	err = c.fill(ctx, &p, found.items, found.linkable)
 	return p, err
 }
 
@@ -139,14 +139,26 @@ func (c *call) sight() (v sight) {
 	return v
 }
 
-// candidates finds the records of a panel. Whoever may not link is offered nothing to link.
-func (s *Server) candidates(ctx context.Context, c *call, v sight, ticket, q string) (items, linkable []ticketpanel.Item, err error) {
-	visible := func(id uuid.UUID) bool { return v.all || v.ids[id] }
-	if !v.link {
-		items, err = s.Panels.Panel(ctx, c.workspace, ticket, visible)
-		return items, nil, err
+// candidates finds the records of a panel. Whoever may not link is offered nothing to link. Tickets are looked at again and
+// again while little changes: what was found is remembered until something changes in the workspace.
+func (s *Server) candidates(ctx context.Context, c *call, v sight, ticket, q string) (found candidates, err error) {
+	about := s.panels.question(c.workspace, ticket, q, v)
+	changed := s.Index.Changed(c.workspace)
+	if found, ok := s.panels.recall(about, uint64(changed)); ok {
+		return found, nil
 	}
-	return s.Panels.PanelWithLinkable(ctx, c.workspace, ticket, visible, ticketpanel.Linkable{Q: q, Visible: visible, Only: v.only()})
+	complete := s.Freshness.Applied(panelModel) >= changed
+	visible := func(id uuid.UUID) bool { return v.all || v.ids[id] }
+	if v.link {
+		found.items, found.linkable, err = s.Panels.PanelWithLinkable(ctx, c.workspace, ticket, visible,
+			ticketpanel.Linkable{Q: q, Visible: visible, Only: v.only()})
+	} else {
+		found.items, err = s.Panels.Panel(ctx, c.workspace, ticket, visible)
+	}
+	if err == nil && complete {
+		s.panels.remember(about, uint64(changed), found)
+	}
+	return found, err
 }
 
 // fill makes documents of the records that the caller may see now.

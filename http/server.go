@@ -31,6 +31,7 @@ type Server struct {
 	cursors   cursors
 	metrics   *metrics
 	written   ownWrites
+	panels    panels
 	described []byte
 }
 
@@ -41,7 +42,7 @@ func New(config Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{Config: config, positions: newPositions(config.LogID), cursors: cursors{config.ServerKey}, metrics: newMetrics(),
-		written: newOwnWrites()}
+		written: newOwnWrites(), panels: newPanels()}
 	s.app = fiber.New(fiber.Config{
 		AppName: "client-secrets", BodyLimit: config.BodyLimit, CaseSensitive: true, StrictRouting: true,
 		DisableStartupMessage: true, DisableDefaultDate: false, ErrorHandler: s.failBefore, ReadBufferSize: headerBytes,

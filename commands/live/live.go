@@ -31,6 +31,7 @@ type Index struct {
 	access   *access.Index
 	contents Contents
 	waiting  map[uuid.UUID]func(Facts, domain.Recorded)
+	changed  map[uuid.UUID]uint64 // by workspace
 
 	applied  atomic.Uint64
 	caughtUp atomic.Bool
@@ -49,6 +50,7 @@ func New() *Index {
 		access:   access.NewIndex(),
 		contents: Contents{},
 		waiting:  map[uuid.UUID]func(Facts, domain.Recorded){},
+		changed:  map[uuid.UUID]uint64{},
 	}
 }
 
@@ -83,6 +85,9 @@ func (x *Index) apply(batch eventstore.Batch) error {
 			return err
 		}
 		x.contents.apply(e)
+		if kind := domain.StreamKind(e.Stream); kind != domain.RevealsKind && kind != domain.VerificationKind {
+			x.changed[e.Meta.Workspace] = e.Position
+		}
 		x.applied.Store(e.Position)
 	}
 	x.applied.Store(max(x.applied.Load(), uint64(batch.To)))
@@ -111,6 +116,14 @@ func (x *Index) At(event uuid.UUID, decide func(Facts, domain.Recorded)) (forget
 
 // Applied returns the position up to which the index is current.
 func (x *Index) Applied() eventstore.Position { return eventstore.Position(x.applied.Load()) }
+
+// Changed returns the position of the last applied event that changed something in a workspace: any but those of reveals and
+// of verification.
+func (x *Index) Changed(workspace uuid.UUID) eventstore.Position {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return eventstore.Position(x.changed[workspace])
+}
 
 // Ready tells whether the index once reached the end of the log and so may be decided on.
 func (x *Index) Ready() bool { return x.caughtUp.Load() }
