@@ -1,0 +1,44 @@
+package http
+
+import (
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/kdesk/client-secrets/projections/record"
+	"github.com/kdesk/client-secrets/projections/ticketpanel"
+)
+
+func TestCandidatesAreRememberedForOneStateAndOneSight(t *testing.T) {
+	p, ws, a, b := newPanels(), uuid.New(), uuid.New(), uuid.New()
+	sees := sight{list: []uuid.UUID{a, b}, link: true}
+	found := candidates{items: []ticketpanel.Item{{Record: &record.Secret{ID: a}}}}
+	p.remember(p.question(ws, "d:1", "", sees), 7, found)
+
+	got, ok := p.recall(p.question(ws, "d:1", "", sight{list: []uuid.UUID{b, a}, link: true}), 7)
+	require.True(t, ok)
+	require.Equal(t, found, got)
+	_, ok = p.recall(p.question(ws, "d:1", "", sees), 8)
+	require.False(t, ok, "the workspace has changed since")
+	for name, other := range map[string]question{
+		"another workspace":   p.question(uuid.New(), "d:1", "", sees),
+		"another ticket":      p.question(ws, "d:2", "", sees),
+		"another text":        p.question(ws, "d:1", "x", sees),
+		"sees less":           p.question(ws, "d:1", "", sight{list: []uuid.UUID{a}, link: true}),
+		"sees something else": p.question(ws, "d:1", "", sight{list: []uuid.UUID{a, uuid.New()}, link: true}),
+		"sees everything":     p.question(ws, "d:1", "", sight{all: true, link: true}),
+		"may not link":        p.question(ws, "d:1", "", sight{list: []uuid.UUID{a, b}}),
+	} {
+		_, ok := p.recall(other, 7)
+		require.False(t, ok, name)
+	}
+}
+
+func TestLongListsAreNotRemembered(t *testing.T) {
+	p := newPanels()
+	about := p.question(uuid.New(), "d:1", "", sight{all: true})
+	p.remember(about, 7, candidates{items: make([]ticketpanel.Item, rememberedItems+1)})
+	_, ok := p.recall(about, 7)
+	require.False(t, ok)
+}
