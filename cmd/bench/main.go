@@ -1,5 +1,5 @@
 // Command bench measures the product in one run, each figure beside its limit: reveals over HTTP, a ticket's panel beside
-// a plain read of the same rows, and rebuilds of read models beside a plain COPY.
+// a plain read of the same rows, and rebuilds of read models beside a plain COPY. `bench log` measures the embedded event log alone.
 //
 // The product is the real one, built and started as a process of its own in a temporary folder; the load comes from this
 // process, on the same machine. A figure below its limit is shown, not failed: other work on the machine lowers them all.
@@ -44,6 +44,9 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	if len(args) == 1 && args[0] == plainCommand {
 		return servePlain(ctx)
+	}
+	if len(args) > 0 && args[0] == logCommand {
+		return runLog(ctx, args[1:])
 	}
 	var s settings
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)

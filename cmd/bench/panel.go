@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/valyala/fasthttp"
 
 	"github.com/kdesk/client-secrets/platform/postgres"
@@ -23,6 +24,9 @@ func measurePanel(ctx context.Context, s settings, r *report, w *world, database
 	dsn, ok := postgres.RunningURL(database)
 	if !ok {
 		return errors.New("the product's database was not found")
+	}
+	if err := analyze(ctx, dsn); err != nil {
+		return err
 	}
 	plain, err := startPlain(ctx, dsn, w.Workspace)
 	if err != nil {
@@ -58,6 +62,17 @@ func measurePanel(ctx context.Context, s settings, r *report, w *world, database
 		figure{Name: "plain fiber with one indexed read of the same rows", Value: b.rate, Unit: "requests/s"},
 		figure{Name: "ticket panel beside the plain read", Value: 100 * a.rate / b.rate, Unit: "%", AtLeast: 60})
 	return nil
+}
+
+// analyze does at once what the database does within a minute: without it, a few requests are planned for empty tables.
+func analyze(ctx context.Context, dsn string) error {
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return fmt.Errorf("connecting to the product's database: %w", err)
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, "ANALYZE ticketpanel.ticket, ticketpanel.link, ticketpanel.record")
+	return err
 }
 
 func mean(all []outcome) outcome {

@@ -14,6 +14,7 @@ import (
 	"github.com/kdesk/client-secrets/commands/live"
 	"github.com/kdesk/client-secrets/domain"
 	"github.com/kdesk/client-secrets/domain/member"
+	"github.com/kdesk/client-secrets/domain/reveal"
 	"github.com/kdesk/client-secrets/domain/secret"
 	"github.com/kdesk/client-secrets/eventstore"
 )
@@ -224,4 +225,15 @@ func TestSeenWhileFolding(t *testing.T) {
 	}
 	cancel()
 	running.Wait()
+}
+
+func TestChangedPassesOverReveals(t *testing.T) {
+	x, s, _ := start(t)
+	require.Zero(t, x.Changed(ws))
+	shown := domain.Recorded{ID: uuid.New(), Stream: domain.Stream(domain.RevealsKind, ws), Position: 9, At: time.Unix(2, 0),
+		Meta: domain.Meta{Workspace: ws}, Event: reveal.FieldRevealed{Secret: client, Member: "d:1"}}
+	s.batches <- eventstore.Batch{Events: []domain.Recorded{joins("d:1", 5), shown}, To: 9}
+	require.NoError(t, x.Wait(t.Context(), 9))
+	require.EqualValues(t, 5, x.Changed(ws))
+	require.Zero(t, x.Changed(uuid.New()))
 }
