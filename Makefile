@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help run test race lint generate verify bench conformance postgres
+.PHONY: help run test race lint generate verify bench bench-log conformance postgres
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ verify: lint race ## everything that a change must pass
 
 bench: postgres ## measure reveals, the ticket panel and a rebuild, each beside its limit
 	go run ./cmd/bench
+
+bench-log: ## measure the event log; EVENTS=100000,10000000 for a large one too
+	go run ./cmd/bench log $(if $(EVENTS),-events $(EVENTS))
 
 postgres:
 	@./scripts/ensure-postgres
