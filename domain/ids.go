@@ -55,7 +55,7 @@ func CheckForeignID(id string) error {
 		return errForeignID
 	}
 	for _, r := range id {
-		if !unicode.IsGraphic(r) || unicode.IsSpace(r) {
+		if !unicode.IsGraphic(r) || unicode.IsSpace(r) || invisible(r) {
 			return errForeignID
 		}
 	}

@@ -18,22 +18,29 @@ const (
 var (
 	ErrTextRequired  = Refuse(Invalid, "text_required", "a text is required")
 	ErrTextTooLong   = Refuse(Invalid, "text_too_long", "the text is too long")
-	ErrTextCharacter = Refuse(Invalid, "text_character", "the text holds control or direction-changing characters, or is not UTF-8")
+	ErrTextCharacter = Refuse(Invalid, "text_character", "the text holds control, invisible or direction-changing characters, or is not UTF-8")
 	ErrEmail         = Refuse(Invalid, "invalid_email", "this is no mail address")
 )
 
 // CheckName returns text without surrounding white space. It refuses one that has nothing to see, is longer than limit
-// characters, has more than one line, or holds control characters or ones that change the writing direction: those
-// make one name look like another.
+// characters, has more than one line, or holds control characters, invisible ones or ones that change the writing
+// direction: those make one name look like another. Of the invisible ones, those that scripts and emoji are written
+// with may stay.
 func CheckName(text string, limit int) (string, error) {
 	name, err := CheckLine(text, limit)
-	if err == nil && !strings.ContainsFunc(name, visible) {
+	switch {
+	case err != nil:
+		return name, err
+	case !strings.ContainsFunc(name, visible):
 		return "", ErrTextRequired
+	case strings.ContainsFunc(name, func(r rune) bool { return invisible(r) && !unicode.Is(joining, r) }):
+		return "", ErrTextCharacter
 	}
-	return name, err
+	return name, nil
 }
 
-// CheckLine is CheckName for a text that may be empty.
+// CheckLine returns a text of one line, which may be empty, without surrounding white space. It refuses one that is longer
+// than limit characters, or holds control characters or ones that change the writing direction.
 func CheckLine(text string, limit int) (string, error) {
 	return check(text, limit, func(r rune) bool { return !forbidden(r) })
 }
@@ -71,7 +78,37 @@ func check(text string, limit int, allowed func(rune) bool) (string, error) {
 	return text, nil
 }
 
-func visible(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) }
+// visible tells whether a character shows something by itself: a combining mark needs one to stand on.
+func visible(r rune) bool {
+	return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) && !invisible(r)
+}
+
+// blank are characters that are shown as nothing although Unicode does not say they may be ignored: a Braille pattern
+// without dots and a note without a head.
+var blank = &unicode.RangeTable{
+	R16: []unicode.Range16{{Lo: 0x2800, Hi: 0x2800, Stride: 1}},
+	R32: []unicode.Range32{{Lo: 0x1d159, Hi: 0x1d159, Stride: 1}},
+}
+
+// invisible tells whether a character shows nothing: formats, fillers, variation selectors, tags. Those are Unicode's
+// Default_Ignorable_Code_Point (DerivedCoreProperties.txt), of which the standard library has the parts, and what is blank.
+func invisible(r rune) bool {
+	return unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector, blank) &&
+		!unicode.Is(unicode.Prepended_Concatenation_Mark, r)
+}
+
+// joining are the invisible characters that scripts and emoji are written with: joiners and marks of direction, the
+// grapheme joiner, and variation selectors.
+var joining = &unicode.RangeTable{
+	R16: []unicode.Range16{
+		{Lo: 0x034f, Hi: 0x034f, Stride: 1},
+		{Lo: 0x061c, Hi: 0x061c, Stride: 1},
+		{Lo: 0x180b, Hi: 0x180f, Stride: 1},
+		{Lo: 0x200c, Hi: 0x200f, Stride: 1},
+		{Lo: 0xfe00, Hi: 0xfe0f, Stride: 1},
+	},
+	R32: []unicode.Range32{{Lo: 0xe0100, Hi: 0xe01ef, Stride: 1}},
+}
 
 // forbidden tells whether a character is a control, a line or paragraph separator, a byte order mark, or a
 // bidirectional embedding, override or isolate (Unicode UAX #9). Plain direction marks stay: names in Arabic and

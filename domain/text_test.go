@@ -16,6 +16,9 @@ func TestCheckName(t *testing.T) {
 		"\u200fשלום":    "\u200fשלום",
 		"👩\u200d🔧 desk": "👩\u200d🔧 desk",
 		"\n a line \n":  "a line",
+		"می\u200cخواهم": "می\u200cخواهم",
+		"❤\ufe0f team":  "❤\ufe0f team",
+		"नमस्ते":        "नमस्ते",
 	} {
 		name, err := domain.CheckName(text, 20)
 		assert.NoError(t, err, "%q", text)
@@ -25,6 +28,17 @@ func TestCheckName(t *testing.T) {
 		"":                        domain.ErrTextRequired,
 		" \t\n ":                  domain.ErrTextRequired,
 		"\u200b":                  domain.ErrTextRequired,
+		"\u3164":                  domain.ErrTextRequired,
+		"\u115f\u1160\uffa0":      domain.ErrTextRequired,
+		"\u2800 \u2800":           domain.ErrTextRequired,
+		"\u200d\ufe0f":            domain.ErrTextRequired,
+		"\u0301":                  domain.ErrTextRequired,
+		"\U000e0041\U000e0042":    domain.ErrTextRequired,
+		"Ann\u200b":               domain.ErrTextCharacter,
+		"A\u00adnn":               domain.ErrTextCharacter,
+		"Ann\u3164":               domain.ErrTextCharacter,
+		"Ann\u2800":               domain.ErrTextCharacter,
+		"Ann\U000e0041":           domain.ErrTextCharacter,
 		"two\nlines":              domain.ErrTextCharacter,
 		"nul\x00":                 domain.ErrTextCharacter,
 		"invoice\u202egnp.exe":    domain.ErrTextCharacter,

@@ -38,7 +38,7 @@ type AssignmentBody struct {
 type RuleBody struct {
 	Kind  rules.RuleKind `json:"kind" enum:"ticket_assignee,ticket_follower,ticket_creator,ticket_approver,ticket_group,contact_owner,contact_ticket_assignee,category_assignee"`
 	Value string         `json:"value,omitempty" doc:"The category, of category_assignee only"`
-	While rules.While    `json:"while,omitempty" enum:"always,ticket_open" doc:"always unless given"`
+	While rules.While    `json:"while,omitempty" enum:"always,ticket_open" doc:"always unless given; ticket_open is not for contact_owner, which matches through no ticket"`
 }
 
 func (r RuleBody) rule() rules.Rule { return rules.Rule{Kind: r.Kind, Value: r.Value, While: r.While} }

@@ -35,7 +35,8 @@ const (
 	CategoryAssignee      RuleKind = "category_assignee"       // assignees of any ticket in the category that is the rule's value
 )
 
-// While limits a rule to the time in which the ticket it matched through is open.
+// While limits a rule to the time in which the ticket it matched through is open. ContactOwner matches through none and
+// takes no such limit.
 type While string
 
 // The limits of rules.
@@ -103,6 +104,9 @@ func (r Rule) check(p *domain.Problems, at string) Rule {
 	case Always, TicketOpen:
 	default:
 		p.Add("unknown_while", at+".while", "must be always or ticket_open")
+	}
+	if r.Kind == ContactOwner && r.While == TicketOpen {
+		p.Add("while_not_allowed", at+".while", "contact_owner matches through no ticket: it can only be always")
 	}
 	return r
 }

@@ -48,6 +48,9 @@ func TestRules(t *testing.T) {
 			Err: domain.ErrTextRequired, At: []string{"body.value"}},
 		{Name: "others take no value", Given: given, When: add(secret.Rule{ID: id(1), Kind: secret.TicketGroup, Value: "x", While: "never"}),
 			Err: refuse("value_not_allowed"), At: []string{"body.value", "body.while"}},
+		{Name: "a rule that could never match is refused", Given: given,
+			When: add(secret.Rule{ID: id(1), Kind: secret.ContactOwner, While: secret.TicketOpen}),
+			Err:  refuse("while_not_allowed"), At: []string{"body.while"}},
 		{Name: "an unknown kind is refused", Given: given, When: add(secret.Rule{ID: id(1), Kind: "moon_phase"}),
 			Err: refuse("unknown_rule_kind"), At: []string{"body.kind"}},
 	})
