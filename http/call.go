@@ -41,6 +41,7 @@ type call struct {
 	key         string  // idempotency key; empty for none
 	ifMatch     *uint64 // nil for any
 	minimum     uint64  // position that a read waits for; 0 for none
+	body        []byte  // of a change; it was checked to be JSON
 	list        string  // names the list and its filters, for cursors
 
 	firstReveal uuid.UUID // of a repeated reveal: the event of the first

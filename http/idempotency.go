@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"hash"
 	nethttp "net/http"
 
 	"github.com/gofiber/fiber/v2"
@@ -44,11 +45,11 @@ var errKeyReused = domain.Refuse(domain.Conflict, "idempotency_key_reused", "thi
 
 // once carries out a change, unless the same request was answered before: then that answer is given again. A reveal is
 // carried out anew, as a repetition of the first.
-func (s *Server) once(f *fiber.Ctx, c *call) error {
+func (s *Server) once(f *fiber.Ctx, c *call, hash [32]byte) error {
 	if c.key == "" {
 		return f.Next()
 	}
-	ctx, principal, hash := f.UserContext(), c.principalKey(), s.requestHash(f)
+	ctx, principal := f.UserContext(), c.principalKey()
 	reused, stored, err := s.Idempotency.Begin(ctx, c.workspace, principal, c.key, hash)
 	switch {
 	case err != nil:
@@ -111,12 +112,18 @@ func (c *call) principalKey() string {
 
 // requestHash returns the keyed hash of what a request asks for. Keyed, since bodies hold values: a plain hash of one could
 // be guessed.
-func (s *Server) requestHash(f *fiber.Ctx) (sum [32]byte) {
-	mac := hmac.New(sha256.New, s.ServerKey)
-	mac.Write([]byte("request\x00" + f.Method() + "\x00" + f.OriginalURL() + "\x00"))
-	mac.Write(f.Request().Body())
+func (s *Server) requestHash(f *fiber.Ctx, body []byte) (sum [32]byte) {
+	mac := s.requestMAC(f)
+	mac.Write(body)
 	mac.Sum(sum[:0])
 	return sum
+}
+
+// requestMAC is the beginning of that: the body is still to come.
+func (s *Server) requestMAC(f *fiber.Ctx) hash.Hash {
+	mac := hmac.New(sha256.New, s.ServerKey)
+	mac.Write([]byte("request\x00" + f.Method() + "\x00" + f.OriginalURL() + "\x00"))
+	return mac
 }
 
 // repeat gives an answer again.

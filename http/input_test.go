@@ -120,7 +120,8 @@ func TestALargeBodyIsRefused(t *testing.T) {
 			head, body = "Transfer-Encoding: chunked\r\n\r\n", fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body)
 		}
 		go func() {
-			_, _ = fmt.Fprintf(conn, "PATCH %s/settings HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n%s%s", w.api, head, body)
+			_, _ = fmt.Fprintf(conn, "PATCH %s/settings HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n%s%s",
+				w.api, w.issuer.token(t, owner), head, body)
 		}()
 		resp, err := nethttp.ReadResponse(bufio.NewReader(conn), nil)
 		require.NoError(t, err)

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"runtime/debug"
@@ -19,9 +20,11 @@ func (s *Server) observe(f *fiber.Ctx) error {
 	started := time.Now()
 	correlation := correlationOf(f)
 	f.Locals(correlationKey{}, correlation)
+	body := arrive(f)
 	if err := s.guarded(f); err != nil {
 		s.fail(f, correlation, err)
 	}
+	body.leave(f)
 	setCommonHeaders(f)
 	f.Set(headerRequestID, correlation.String())
 	s.metrics.count(f, started)
@@ -73,7 +76,7 @@ func (s *Server) failBefore(f *fiber.Ctx, err error) error {
 	return problemOf(err).write(f)
 }
 
-// guard admits requests to the API and has changes carried out once.
+// guard admits requests to the API.
 func (s *Server) guard(f *fiber.Ctx) error {
 	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 	defer cancel()
@@ -84,18 +87,30 @@ func (s *Server) guard(f *fiber.Ctx) error {
 		return err
 	}
 	f.Locals(callKey{}, c)
+	return f.Next()
+}
+
+// readBody reads the body of a change, which is JSON, and has the change carried out once. Routes that take something else
+// are registered before it.
+func (s *Server) readBody(f *fiber.Ctx) (err error) {
 	if f.Method() == fiber.MethodGet {
 		return f.Next()
 	}
-	if err := checkBody(f); err != nil {
+	c, _ := f.Locals(callKey{}).(*call)
+	if c.body, err = bodyOf(f).whole(f.Request().Header.ContentLength(), s.BodyLimit); err != nil {
 		return err
 	}
-	return s.once(f, c)
+	if err := checkBody(f, c.body); err != nil {
+		return err
+	}
+	if len(c.body) > 0 {
+		f.Request().SetBodyStream(bytes.NewReader(c.body), len(c.body)) // huma looks for a stream where bodies are streamed
+	}
+	return s.once(f, c, s.requestHash(f, c.body))
 }
 
 // checkBody refuses a body that is not plain JSON.
-func checkBody(f *fiber.Ctx) error {
-	body := f.Request().Body()
+func checkBody(f *fiber.Ctx, body []byte) error {
 	if len(body) == 0 {
 		return nil
 	}

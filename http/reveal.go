@@ -90,7 +90,7 @@ func (noAdapter) ServeHTTP(nethttp.ResponseWriter, *nethttp.Request) {}
 
 func (s *Server) reveal(f *fiber.Ctx) error {
 	c, _ := f.Locals(callKey{}).(*call)
-	ask, err := askOf(f)
+	ask, err := askOf(f, c.body)
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func (w *wiped) Close() error {
 }
 
 // askOf reads what is to be revealed.
-func askOf(f *fiber.Ctx) (ask reveal.Ask, err error) {
+func askOf(f *fiber.Ctx, raw []byte) (ask reveal.Ask, err error) {
 	if ask.Secret, err = parseUUID(f.Params("id"), "path.id"); err != nil {
 		return ask, err
 	}
@@ -132,7 +132,6 @@ func askOf(f *fiber.Ctx) (ask reveal.Ask, err error) {
 	if len(ask.Field) > 63 || !utf8.ValidString(ask.Field) {
 		return ask, malformed("malformed_id", "is no field key", "path.key")
 	}
-	raw := f.Request().Body()
 	if len(raw) == 0 {
 		return ask, nil
 	}

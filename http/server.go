@@ -44,7 +44,7 @@ func New(config Config) (*Server, error) {
 	s := &Server{Config: config, positions: newPositions(config.LogID), cursors: cursors{config.ServerKey}, metrics: newMetrics(),
 		written: newOwnWrites(), panels: newPanels()}
 	s.app = fiber.New(fiber.Config{
-		AppName: "client-secrets", BodyLimit: config.BodyLimit, CaseSensitive: true, StrictRouting: true,
+		AppName: "client-secrets", StreamRequestBody: true, DisablePreParseMultipartForm: true, CaseSensitive: true, StrictRouting: true,
 		DisableStartupMessage: true, DisableDefaultDate: false, ErrorHandler: s.failBefore, ReadBufferSize: headerBytes,
 		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		RequestMethods: []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"},
@@ -52,6 +52,7 @@ func New(config Config) (*Server, error) {
 	s.app.Use(s.observe)
 	s.registerOperations()
 	s.app.Use("/v1", s.guard)
+	s.app.Use("/v1", s.readBody)
 	s.api = newAPI(s.app)
 	s.routes()
 	if s.described, err = describe(s.api); err != nil {

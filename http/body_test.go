@@ -1,0 +1,75 @@
+package http
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	nethttp "net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// served is the address that a world's API is served on until the test ends.
+func (w *world) served(t testing.TB) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- w.Serve(ctx, listener) }()
+	t.Cleanup(func() {
+		stop()
+		require.NoError(t, <-served)
+	})
+	return listener.Addr().String()
+}
+
+// A request whose body nobody reads must not leave its rest to be taken for the next request.
+func TestTheRestOfABodyIsNoRequest(t *testing.T) {
+	w := newWorld(t)
+	address := w.served(t)
+	smuggled := "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+	for name, c := range map[string]struct {
+		body    string
+		chunked bool
+		stays   bool
+	}{
+		"short":         {body: smuggled, stays: true},
+		"short chunked": {body: smuggled, chunked: true, stays: true},
+		"long":          {body: strings.Repeat("x", 2*drained) + smuggled},
+		"long chunked":  {body: strings.Repeat("x", 2*drained) + smuggled, chunked: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, err := net.Dial("tcp", address)
+			require.NoError(t, err)
+			defer conn.Close()
+			require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+			head, body := fmt.Sprintf("Content-Length: %d\r\n\r\n", len(c.body)), c.body
+			if c.chunked {
+				head, body = "Transfer-Encoding: chunked\r\n\r\n", fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(c.body), c.body)
+			}
+			go func() { _, _ = fmt.Fprintf(conn, "POST %s/secrets HTTP/1.1\r\nHost: x\r\n%s%s", w.api, head, body) }()
+			answers := bufio.NewReader(conn)
+			first, err := nethttp.ReadResponse(answers, nil)
+			require.NoError(t, err)
+			_, err = io.Copy(io.Discard, first.Body)
+			require.NoError(t, err)
+			require.Equal(t, 401, first.StatusCode, "nobody has to be read to be refused")
+			require.Equal(t, !c.stays, first.Close)
+			if !c.stays {
+				_, err := nethttp.ReadResponse(answers, nil)
+				require.Error(t, err)
+				return
+			}
+			_, err = fmt.Fprintf(conn, "GET /v1/me HTTP/1.1\r\nHost: x\r\n\r\n")
+			require.NoError(t, err)
+			second, err := nethttp.ReadResponse(answers, nil)
+			require.NoError(t, err)
+			require.Equal(t, 401, second.StatusCode, "the next request is the one that was sent next")
+		})
+	}
+}
