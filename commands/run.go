@@ -20,12 +20,12 @@ import (
 
 // Refusals that every command may answer with.
 var (
-	ErrForbidden        = domain.Refuse(domain.Forbidden, "permission_missing", "you lack the permission for this")
-	ErrNoWorkspace      = domain.Refuse(domain.NotFound, "not_found", "there is nothing here that you can see")
-	ErrLogUnavailable   = domain.Refuse(domain.Unavailable, "log_unavailable", "the event log cannot be reached; retrying is safe")
-	ErrVaultUnavailable = domain.Refuse(domain.Unavailable, "vault_unavailable", "the vault cannot be reached; retrying is safe")
-	ErrStale            = domain.Refuse(domain.Precondition, "stale_revision", "it changed since you read it: read it again")
-	ErrBusy             = domain.Refuse(domain.Conflict, "busy", "others are changing this at the same time; retrying is safe")
+	ErrForbidden      = domain.Refuse(domain.Forbidden, "permission_missing", "you lack the permission for this")
+	ErrNoWorkspace    = domain.Refuse(domain.NotFound, "not_found", "there is nothing here that you can see")
+	ErrLogUnavailable = domain.Refuse(domain.Unavailable, "log_unavailable", "the event log cannot be reached; retrying is safe")
+	ErrLogFull        = domain.Refuse(domain.Unavailable, "log_full", "the event log has no room: nothing was recorded, and retrying is safe").After(time.Minute)
+	ErrStale          = domain.Refuse(domain.Precondition, "stale_revision", "it changed since you read it: read it again")
+	ErrBusy           = domain.Refuse(domain.Conflict, "busy", "others are changing this at the same time; retrying is safe")
 )
 
 const (
@@ -90,7 +90,7 @@ func Run[S any](ctx context.Context, r *Runner, req Request, command uuid.UUID, 
 			continue
 		}
 		if err != nil {
-			return Result{}, unavailable(err)
+			return Result{}, LogFailure(err)
 		}
 		r.awaitVisible(ctx, result.Position)
 		return result, nil
@@ -139,7 +139,7 @@ func attempt[S any](ctx context.Context, r *Runner, req Request, command uuid.UU
 // Load returns the state of an aggregate; its zero value if it does not exist. Of another workspace: ErrNoWorkspace.
 func Load[S any](ctx context.Context, r *Runner, workspace uuid.UUID, a Aggregate[S]) (S, error) {
 	l, err := load(ctx, r, workspace, uuid.Nil, a)
-	return l.state, unavailable(err)
+	return l.state, LogFailure(err)
 }
 
 // Repeated returns the result of a command that was carried out before; false if it was not. For commands that look or
@@ -150,14 +150,20 @@ func Repeated[S any](ctx context.Context, r *Runner, req Request, command uuid.U
 	}
 	l, err := load(ctx, r, req.Workspace, command, a)
 	if err != nil || l.done == nil {
-		return Result{}, false, unavailable(err)
+		return Result{}, false, LogFailure(err)
 	}
 	return *l.done, true, nil
 }
 
-// unavailable says what it means for the caller that the log does not answer.
-func unavailable(err error) error {
-	if errors.Is(err, eventstore.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
+// LogFailure says what it means for the caller that the log did not answer or has no room. Other errors stay as they are.
+func LogFailure(err error) error {
+	var refusal *domain.Error
+	switch {
+	case err == nil, errors.As(err, &refusal):
+		return err
+	case errors.Is(err, eventstore.ErrFull):
+		return errors.Join(ErrLogFull, err)
+	case errors.Is(err, eventstore.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		return errors.Join(ErrLogUnavailable, err)
 	}
 	return err

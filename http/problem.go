@@ -127,9 +127,9 @@ func refused(e *domain.Error, cause error) *Problem {
 		p.retryAfter, p.cause = retrySoon, cause
 	case domain.TooMany:
 		p.retryAfter = retryLater
-		if e.Wait > 0 {
-			p.retryAfter = int(e.Wait/time.Second) + 1
-		}
+	}
+	if p.retryAfter > 0 && e.Wait > 0 {
+		p.retryAfter = int((e.Wait + time.Second - 1) / time.Second)
 	}
 	return p
 }

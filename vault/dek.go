@@ -110,11 +110,11 @@ func (v *Vault) loadKeys(ctx context.Context, owners []Owner) (found map[Owner]*
 	}
 	rows, err := v.pool.Query(ctx, selectKeys, workspaces, subjects)
 	if err != nil {
-		return nil, err
+		return nil, databaseError(err)
 	}
 	stored, err := pgx.CollectRows(rows, scanKey)
 	if err != nil {
-		return nil, err
+		return nil, databaseError(err)
 	}
 	return v.unwrapKeys(ctx, stored)
 }
@@ -153,7 +153,7 @@ func (v *Vault) createKeys(ctx context.Context, workspace uuid.UUID, owners []Ow
 	})
 	if err := v.pool.SendBatch(ctx, &batch).Close(); err != nil {
 		v.epochs.Remove(workspace) // the epoch may have been retired meanwhile
-		return nil, fmt.Errorf("making keys: %w", err)
+		return nil, fmt.Errorf("making keys: %w", databaseError(err))
 	}
 	return v.unwrapKeys(ctx, stored)
 }

@@ -21,7 +21,7 @@ func (v *Vault) Destroy(ctx context.Context, workspace uuid.UUID, subject string
 		WHERE deks.destroyed_at IS NULL`, workspace, subject)
 	batch.Queue(`DELETE FROM vault.values WHERE workspace = $1 AND subject = $2`, workspace, subject)
 	if err := v.pool.SendBatch(ctx, &batch).Close(); err != nil {
-		return fmt.Errorf("destroying %s: %w", subject, err)
+		return fmt.Errorf("destroying %s: %w", subject, databaseError(err))
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func (g *gather[K, V]) get(ctx context.Context, keys []K) (map[K]V, error) {
 	case <-joined.done:
 		return joined.found, joined.err
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, databaseError(ctx.Err())
 	}
 }
 

@@ -74,7 +74,7 @@ func (v *Vault) loadKEKs(ctx context.Context, ids []kekID) (map[kekID]kek, error
 		FROM unnest($1::uuid[], $2::int[]) AS w (workspace, epoch) JOIN vault.keks k USING (workspace, epoch)`,
 		workspaces, epochs)
 	if err != nil {
-		return nil, err
+		return nil, databaseError(err)
 	}
 	var mu sync.Mutex
 	found := make(map[kekID]kek, len(ids))
@@ -93,12 +93,14 @@ func (v *Vault) loadKEKs(ctx context.Context, ids []kekID) (map[kekID]kek, error
 		})
 		return nil
 	})
-	return found, errors.Join(err, unwrapping.Wait())
+	return found, errors.Join(databaseError(err), unwrapping.Wait())
 }
 
 func (v *Vault) unwrapKEK(ctx context.Context, id kekID, wrapped []byte) kek {
-	handle, err := keyset.ReadWithContext(ctx, keyset.NewBinaryReader(bytes.NewReader(wrapped)), v.root, id.bind())
+	root := &rootCall{rootKey: v.root}
+	handle, err := keyset.ReadWithContext(ctx, keyset.NewBinaryReader(bytes.NewReader(wrapped)), root, id.bind())
 	if err != nil {
+		err = root.reason(err)
 		return kek{id: id, err: fmt.Errorf("unwrapping the workspace's key of epoch %d: %w", id.epoch, err)}
 	}
 	a, err := aead.New(handle)
@@ -115,7 +117,7 @@ func (v *Vault) CurrentEpoch(ctx context.Context, workspace uuid.UUID) (int, err
 	err := v.pool.QueryRow(ctx,
 		`SELECT coalesce(max(epoch), 0) FROM vault.keks WHERE workspace = $1`, workspace).Scan(&epoch)
 	if err != nil {
-		return 0, fmt.Errorf("reading the workspace's key epoch: %w", err)
+		return 0, fmt.Errorf("reading the workspace's key epoch: %w", databaseError(err))
 	}
 	return epoch, nil
 }
@@ -155,14 +157,15 @@ func (v *Vault) createKEK(ctx context.Context, id kekID) error {
 		return fmt.Errorf("making a workspace key: %w", err)
 	}
 	var wrapped bytes.Buffer
-	if err := handle.WriteWithContext(ctx, keyset.NewBinaryWriter(&wrapped), v.root, id.bind()); err != nil {
-		return fmt.Errorf("wrapping a workspace key: %w", err)
+	root := &rootCall{rootKey: v.root}
+	if err := handle.WriteWithContext(ctx, keyset.NewBinaryWriter(&wrapped), root, id.bind()); err != nil {
+		return fmt.Errorf("wrapping a workspace key: %w", root.reason(err))
 	}
 	_, err = v.pool.Exec(ctx, `
 		INSERT INTO vault.keks (workspace, epoch, wrapped) VALUES ($1, $2, $3)
 		ON CONFLICT (workspace, epoch) DO NOTHING`, id.workspace, id.epoch, wrapped.Bytes())
 	if err != nil {
-		return fmt.Errorf("storing a workspace key: %w", err)
+		return fmt.Errorf("storing a workspace key: %w", databaseError(err))
 	}
 	return nil
 }

@@ -85,7 +85,7 @@ func readMeta(ctx context.Context, pool *pgxpool.Pool, name string) (value []byt
 		return nil, false, nil
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("reading the vault's %s: %w", name, err)
+		return nil, false, fmt.Errorf("reading the vault's %s: %w", name, databaseError(err))
 	}
 	return value, true, nil
 }
@@ -95,7 +95,7 @@ func storeMeta(ctx context.Context, pool *pgxpool.Pool, name string, value []byt
 	_, err := pool.Exec(ctx,
 		`INSERT INTO vault.meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`, name, value)
 	if err != nil {
-		return nil, fmt.Errorf("storing the vault's %s: %w", name, err)
+		return nil, fmt.Errorf("storing the vault's %s: %w", name, databaseError(err))
 	}
 	stored, found, err := readMeta(ctx, pool, name)
 	if err == nil && !found {

@@ -36,7 +36,7 @@ func (v *Vault) loadValues(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]
 	rows, err := v.pool.Query(ctx, `
 		SELECT content_id, workspace, subject, key_id, alg, ciphertext FROM vault.values WHERE content_id = ANY ($1)`, ids)
 	if err != nil {
-		return nil, err
+		return nil, databaseError(err)
 	}
 	found := make(map[uuid.UUID]Ciphertext, len(ids))
 	var id uuid.UUID
@@ -49,7 +49,7 @@ func (v *Vault) loadValues(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]
 			return nil
 		})
 	if err != nil {
-		return nil, err
+		return nil, databaseError(err)
 	}
 	v.values.add(found)
 	return found, nil

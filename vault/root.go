@@ -21,21 +21,25 @@ const fileScheme = "file://"
 
 // rootKey is the key-management service that wraps KEKs. A Keeper takes no associated data, so the binding is put in
 // front of what is encrypted and compared after decryption. It implements tink.AEADWithContext.
-type rootKey struct{ keeper *secrets.Keeper }
+type rootKey struct {
+	keeper *secrets.Keeper
+	remote bool // it is in a key service, which may be out of reach
+}
 
 // EncryptWithContext wraps plaintext and binds it to associatedData.
 func (r rootKey) EncryptWithContext(ctx context.Context, plaintext, associatedData []byte) ([]byte, error) {
 	bound := make([]byte, 0, len(associatedData)+len(plaintext))
 	bound = append(append(bound, associatedData...), plaintext...)
 	defer clear(bound)
-	return r.keeper.Encrypt(ctx, bound)
+	ciphertext, err := r.keeper.Encrypt(ctx, bound)
+	return ciphertext, r.failure(err)
 }
 
 // DecryptWithContext unwraps what EncryptWithContext wrapped, if it was bound to the same data.
 func (r rootKey) DecryptWithContext(ctx context.Context, ciphertext, associatedData []byte) ([]byte, error) {
 	bound, err := r.keeper.Decrypt(ctx, ciphertext)
 	if err != nil {
-		return nil, err
+		return nil, r.failure(err)
 	}
 	n := len(associatedData)
 	if len(bound) < n || subtle.ConstantTimeCompare(bound[:n], associatedData) != 1 {
@@ -61,7 +65,7 @@ func openRoot(ctx context.Context, kmsURL string, create bool) (rootKey, error) 
 	if err != nil {
 		return rootKey{}, fmt.Errorf("%w: opening the %s key: %w", ErrRootKey, scheme, err)
 	}
-	return rootKey{keeper}, nil
+	return rootKey{keeper: keeper, remote: true}, nil
 }
 
 func openFileRoot(escaped string, create bool) (rootKey, error) {
@@ -83,7 +87,7 @@ func openFileRoot(escaped string, create bool) (rootKey, error) {
 		return rootKey{}, fmt.Errorf("%w: %w", ErrRootKey, err)
 	}
 	defer clear(key[:])
-	return rootKey{localsecrets.NewKeeper(key)}, nil
+	return rootKey{keeper: localsecrets.NewKeeper(key)}, nil
 }
 
 // readRootFile reads 32 bytes in base64. Its errors never show the content.

@@ -151,7 +151,7 @@ func (v *Vault) insertValues(ctx context.Context, o Owner, rows []valueRow) (val
 		return nil, ErrNoKey
 	}
 	if err != nil {
-		return nil, err
+		return nil, databaseError(err)
 	}
 	if destroyed {
 		v.Forget(o.Workspace, o.Subject)

@@ -42,6 +42,9 @@ var (
 	// ErrConflict: a content id or a pinned name is taken by something else.
 	ErrConflict = &domain.Error{Kind: domain.Conflict, Code: "content_taken", Text: "the name stands for something else"}
 
+	// ErrUnavailable: the database or the key service cannot be worked with for now. What was asked for may be repeated.
+	ErrUnavailable = &domain.Error{Kind: domain.Unavailable, Code: "vault_unavailable", Text: "the vault cannot be reached; retrying is safe"}
+
 	// ErrTampered: a ciphertext is not the one the log names, or is not where it was written.
 	ErrTampered = errors.New("the vault's data was altered")
 	// ErrNoKey: the subject has no key and none was to be made.

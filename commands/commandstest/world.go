@@ -59,6 +59,14 @@ type Log struct {
 	eventstore.Log
 	mu     sync.Mutex
 	before func(stream string)
+	full   bool
+}
+
+// Fill makes every append fail as on a full disk; see eventstore/embedded for the real one.
+func (l *Log) Fill() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.full = true
 }
 
 // BeforeAppend calls act once, just before the next append to a stream.
@@ -81,7 +89,11 @@ func (l *Log) Append(ctx context.Context, stream string, expected eventstore.Exp
 	if l.before != nil {
 		l.before(stream)
 	}
+	full := l.full
 	l.mu.Unlock()
+	if full {
+		return eventstore.Appended{}, eventstore.ErrFull
+	}
 	return l.Log.Append(ctx, stream, expected, events)
 }
 

@@ -220,7 +220,7 @@ func (g *Gate) record(ctx context.Context, req commands.Request, ask Ask, first 
 		case err := <-durable:
 			if err != nil {
 				forget()
-				return recorded{}, errors.Join(err, commands.ErrLogUnavailable) // of both, callers see the first refusal
+				return recorded{}, errors.Join(commands.LogFailure(err), commands.ErrLogUnavailable) // of both, callers see the first refusal
 			}
 			durable = nil // recorded; our subscription is about to meet it
 		case <-ctx.Done():
@@ -245,11 +245,7 @@ func (g *Gate) fetch(ctx context.Context, content uuid.UUID) <-chan fetchedValue
 	ch := make(chan fetchedValue, 1)
 	go func() {
 		found, err := g.vault.Fetch(ctx, []uuid.UUID{content})
-		ct, ok := found[content]
-		if err == nil && !ok {
-			err = errors.New("the vault does not have it")
-		}
-		ch <- fetchedValue{ct, err}
+		ch <- fetchedValue{found[content], err} // of what is not there, Open says why
 	}()
 	return ch
 }
@@ -262,7 +258,7 @@ type fetchedValue struct {
 func (g *Gate) open(ctx context.Context, workspace uuid.UUID, ask Ask, v verdict, fetched <-chan fetchedValue) (vault.Secret, error) {
 	got := <-fetched
 	if got.err != nil {
-		return nil, errors.Join(commands.ErrVaultUnavailable, fmt.Errorf("fetching a value: %w", got.err))
+		return nil, fmt.Errorf("fetching a value: %w", got.err)
 	}
 	ref := vault.Ref{Workspace: workspace, Subject: domain.Stream(domain.SecretKind, ask.Secret), Field: ask.Field, Version: v.version}
 	value, err := g.vault.Open(ctx, ref, sealedOf(v.content), got.ciphertext)

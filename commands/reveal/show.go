@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/kdesk/client-secrets/commands"
 	"github.com/kdesk/client-secrets/domain"
 	"github.com/kdesk/client-secrets/domain/secret"
 	"github.com/kdesk/client-secrets/vault"
@@ -33,7 +32,7 @@ func (g *Gate) Show(ctx context.Context, workspace uuid.UUID, shown []Shown) (ma
 	}
 	found, err := g.vault.Fetch(ctx, ids)
 	if err != nil {
-		return nil, fmt.Errorf("%w: fetching values: %w", commands.ErrVaultUnavailable, err)
+		return nil, fmt.Errorf("fetching values: %w", err)
 	}
 	values := make(map[uuid.UUID]string, len(found))
 	for _, s := range shown {

@@ -3,6 +3,7 @@ package secret
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/google/uuid"
 
@@ -48,7 +49,7 @@ func (c Commands) CompleteDestruction(ctx context.Context, e domain.Recorded) er
 		return err
 	}
 	if err := c.Vault.Destroy(ctx, e.Meta.Workspace, e.Stream); err != nil {
-		return unstored(err)
+		return fmt.Errorf("deleting a secret's key: %w", err)
 	}
 	req := commands.Request{Workspace: e.Meta.Workspace, Actor: domain.Actor{Kind: domain.System}, Correlation: e.Meta.Correlation}
 	_, err = commands.Run(ctx, c.Run, req, uuid.NewSHA1(e.ID, []byte("destroyed")), aggregate(id), func(s secret.State) ([]domain.Event, error) {

@@ -68,20 +68,10 @@ func (c Commands) put(ctx context.Context, workspace, id uuid.UUID, items []vaul
 
 var errKeyReused = domain.Refuse(domain.Conflict, "idempotency_key_reused", "this Idempotency-Key was used with another value")
 
-// unstored says what it means for the caller that the vault did not take a value. What it refuses or finds altered stays
-// what it is; all else is the database or the key service out of reach.
+// unstored says what it means for the caller that the vault did not take a value.
 func unstored(err error) error {
-	var refusal *domain.Error
-	switch {
-	case errors.Is(err, vault.ErrConflict): // content ids come from the key: its first try was refused after it had stored a value
+	if errors.Is(err, vault.ErrConflict) { // content ids come from the key: its first try was refused after it had stored a value
 		return errors.Join(errKeyReused, err)
-	case errors.As(err, &refusal):
-		return err
 	}
-	for _, broken := range []error{vault.ErrTampered, vault.ErrNoKey, vault.ErrMissing, vault.ErrRootKey} {
-		if errors.Is(err, broken) {
-			return err
-		}
-	}
-	return errors.Join(commands.ErrVaultUnavailable, err)
+	return err
 }

@@ -87,7 +87,7 @@ func (c Commands) Request(ctx context.Context, req commands.Request) (Requested,
 		Challenge: commands.NewID(command, 0), Member: req.Actor.ID, Session: req.Actor.Session, KeyID: keyIDAt(c.Run.Now()),
 	}
 	if _, err := c.Codes.key(ctx, wish.KeyID); err != nil {
-		return Requested{}, errors.Join(commands.ErrVaultUnavailable, err)
+		return Requested{}, err
 	}
 	result, err := c.run(ctx, req, command, func(s verification.State) ([]domain.Event, error) {
 		return verification.Request(s, wish, c.Run.Now())
@@ -118,7 +118,7 @@ func (c Commands) Confirm(ctx context.Context, req commands.Request, challenge u
 	}
 	want, err := c.Codes.Of(ctx, req.Workspace, req.Actor.ID, challenge, made.KeyID)
 	if err != nil {
-		return Unlocked{}, errors.Join(commands.ErrVaultUnavailable, err) // before a try is spent
+		return Unlocked{}, err // before a try is spent
 	}
 	if made.Unlocked && made.Session == req.Actor.Session && code.is(want) {
 		return c.unlocked(req, commands.Result{}) // the answer was lost
