@@ -15,6 +15,10 @@ const (
 	bindText  = "v1/text" // subject, what the caller binds the text to
 	bindDEK   = "v1/dek"  // subject
 	bindKEK   = "v1/kek"  // epoch
+
+	bindFile      = "v1/file"       // blob
+	bindFileAbout = "v1/file-about" // blob
+	bindFileKey   = "v1/file-key"   // subject, field, version, blob
 )
 
 func bind(kind string, workspace uuid.UUID, parts ...string) []byte {

@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Destroy erases a subject for ever: its key, and the ciphertext of its values, in one transaction. A subject that never
-// had a key is marked as destroyed all the same, so that none is made later. Destroying twice changes nothing. When it
+// Destroy erases a subject for ever: its key, and the ciphertext of its values, in one transaction; then the ciphertext of
+// its files, whose keys went with it. A subject that never had a key is marked as destroyed all the same, so that none is made later. Destroying twice changes nothing. When it
 // returns an error the outcome is unknown: call it again. Other instances call Forget when they learn of it.
 func (v *Vault) Destroy(ctx context.Context, workspace uuid.UUID, subject string) error {
 	defer v.Forget(workspace, subject)
@@ -20,7 +20,12 @@ func (v *Vault) Destroy(ctx context.Context, workspace uuid.UUID, subject string
 		SET epoch = NULL, wrapped = NULL, destroyed_at = excluded.destroyed_at
 		WHERE deks.destroyed_at IS NULL`, workspace, subject)
 	batch.Queue(`DELETE FROM vault.values WHERE workspace = $1 AND subject = $2`, workspace, subject)
-	if err := v.pool.SendBatch(ctx, &batch).Close(); err != nil {
+	batch.Queue(doom+`workspace = $1 AND subject = $2`, workspace, subject)
+	err := v.pool.SendBatch(ctx, &batch).Close()
+	if err == nil {
+		err = v.purge(ctx, `workspace = $1 AND subject = $2 AND doomed`, workspace, subject)
+	}
+	if err != nil {
 		return fmt.Errorf("destroying %s: %w", subject, databaseError(err))
 	}
 	return nil

@@ -62,7 +62,7 @@ func TestADumpBringsTheVaultBack(t *testing.T) {
 	d := dumpOf(t, f)
 	require.EqualValues(t, 1+1+1+2+1, d.Rows(), "check, server key, epoch, two subjects, a value")
 
-	fresh := fixture{postgrestest.Pool(t), f.url, f.ws}
+	fresh := fixture{postgrestest.Pool(t), f.url, f.ws, f.blobs}
 	require.NoError(t, Load(ctx, LoadConfig{Pool: fresh.pool, KMSURL: f.url}, d.Copied, d.open))
 	restored := fresh.open(t)
 	plain, err := reveal(restored, f.ref(subject, item), sealed)

@@ -5,6 +5,9 @@
 // as its stream is. A DEK encrypts the subject's field values, stored here, and its private texts, stored in the log.
 // Destroying a subject's DEK makes all of them unreadable at once, wherever copies of the ciphertext are.
 //
+// A file has a key of its own, wrapped by its secret's DEK. Its ciphertext is in a blob store (see blobs.go), so that it is
+// never in memory as a whole; its row here tells where.
+//
 // Every ciphertext is bound to its place (see aad.go) and padded to a length class (see padding.go).
 //
 // The tables of the Postgres schema "vault" are primary data: nothing can rebuild them.
@@ -63,6 +66,9 @@ type Config struct {
 	// with the tag cloud, awskms://, gcpkms://, azurekeyvault:// or hashivault:// as gocloud.dev/secrets writes them.
 	// Required.
 	KMSURL string
+	// BlobURL names the store of files: "file://<folder>", or, in a build with the tag cloud, s3://, gs:// or azblob:// as
+	// gocloud.dev/blob writes them. Empty: no files are taken. It is an error to leave it out once there are files.
+	BlobURL string
 	// CreateKey allows making the key file when it is missing and the vault is empty. It never replaces a key.
 	CreateKey bool
 	// KeyCache bounds how many subjects' keys are kept ready, about 0.7 KB each. Zero means 100,000.
@@ -97,6 +103,7 @@ type Vault struct {
 	epochs *expirable.LRU[uuid.UUID, int]
 	keys   *keyCache
 	values *valueCache
+	blobs  *blobs // nil: no files are taken
 
 	readKEKs   gather[kekID, kek]
 	readKeys   gather[Owner, *dek]
@@ -126,12 +133,30 @@ func Open(ctx context.Context, c Config) (*Vault, error) {
 		keys:   newKeyCache(c.KeyCache),
 		values: newValueCache(c.ValueCache),
 	}
+	if v.blobs, err = openFiles(ctx, c); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening the vault: %w", err), root.keeper.Close())
+	}
 	v.readKEKs.read, v.readKeys.read, v.readValues.read = v.loadKEKs, v.loadKeys, v.loadValues
 	return v, nil
 }
 
-// Close releases the root key. The pool stays open.
-func (v *Vault) Close() error { return v.root.keeper.Close() }
+// openFiles opens the blob store. There must be one if there are files.
+func openFiles(ctx context.Context, c Config) (*blobs, error) {
+	var files bool
+	if err := c.Pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM vault.files)`).Scan(&files); err != nil {
+		return nil, fmt.Errorf("looking for files: %w", err)
+	}
+	switch {
+	case c.BlobURL != "":
+		return openBlobs(ctx, c.BlobURL, !files)
+	case files:
+		return nil, errors.New("BLOB_URL is missing: this vault has files")
+	}
+	return nil, nil
+}
+
+// Close releases the root key and the blob store. The pool stays open.
+func (v *Vault) Close() error { return errors.Join(v.root.keeper.Close(), v.blobs.close()) }
 
 // Ready tells whether values could be read now: the database answers and holds the vault.
 func (v *Vault) Ready(ctx context.Context) error {

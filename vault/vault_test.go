@@ -25,17 +25,19 @@ var ctx = context.Background()
 
 // fixture is one database, one root key, and any number of instances over them.
 type fixture struct {
-	pool *pgxpool.Pool
-	url  string
-	ws   uuid.UUID
+	pool  *pgxpool.Pool
+	url   string
+	ws    uuid.UUID
+	blobs string // folder of files
 }
 
 func newFixture(t testing.TB) fixture {
-	return fixture{postgrestest.Pool(t), fileScheme + filepath.Join(t.TempDir(), "keys", "root.key"), uuid.New()}
+	dir := t.TempDir()
+	return fixture{postgrestest.Pool(t), fileScheme + filepath.Join(dir, "keys", "root.key"), uuid.New(), filepath.Join(dir, "files")}
 }
 
 func (f fixture) open(t testing.TB) *Vault {
-	v, err := Open(ctx, Config{Pool: f.pool, KMSURL: f.url, CreateKey: true})
+	v, err := Open(ctx, Config{Pool: f.pool, KMSURL: f.url, CreateKey: true, BlobURL: fileScheme + f.blobs})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, v.Close()) })
 	return v
@@ -183,7 +185,7 @@ func TestMovedKeysDoNotUnwrap(t *testing.T) {
 	_, err = reveal(f.open(t), f.ref(mine, item), sealed)
 	require.ErrorIs(t, err, ErrTampered)
 
-	other := fixture{f.pool, f.url, uuid.New()}
+	other := fixture{f.pool, f.url, uuid.New(), f.blobs}
 	put(t, other, v, mine, anItem("x"))
 	_, err = f.pool.Exec(ctx, `UPDATE vault.keks k SET wrapped = o.wrapped FROM vault.keks o WHERE o.workspace <> k.workspace`)
 	require.NoError(t, err)
