@@ -12,11 +12,12 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime/debug"
 	"syscall"
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/kdesk/client-secrets/platform/heap"
 )
 
 // settings say how long and how much to measure.
@@ -27,9 +28,6 @@ type settings struct {
 	records  int           // secrets in the log that is rebuilt from
 	only     string
 }
-
-// gcPercent is that of the product: rebuilds run in this process.
-const gcPercent = 300
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -58,9 +56,7 @@ func run(ctx context.Context, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+	heap.Tune() // as the product does: rebuilds run in this process
 	r := &report{}
 	if err := measure(ctx, s, r); err != nil {
 		return err

@@ -8,23 +8,17 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kdesk/client-secrets/eventstore"
+	"github.com/kdesk/client-secrets/platform/heap"
 )
 
-// gcPercent trades memory for time, unless GOGC says otherwise: what a request allocates is short-lived, and what stays
-// is bounded caches.
-const gcPercent = 300
-
 func main() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+	heap.Tune()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := newRoot().ExecuteContext(ctx)
 	stop()
