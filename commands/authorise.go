@@ -52,6 +52,16 @@ func (r *Runner) AuthoriseOwner(req Request) (err error) {
 	return err
 }
 
+// AuthoriseModule refuses everybody while Client Secrets are switched off.
+func (r *Runner) AuthoriseModule(req Request) (err error) {
+	r.Index.View(func(f live.Facts) {
+		if settings, _ := f.Access.Settings(req.Workspace); !settings.Enabled {
+			err = errModuleOff
+		}
+	})
+	return err
+}
+
 // AuthoriseSecret refuses an actor who may not act on a secret. Somebody who is no member, or may not even see the secret,
 // learns nothing.
 func (r *Runner) AuthoriseSecret(req Request, action access.Action, secret uuid.UUID) (err error) {

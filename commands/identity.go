@@ -38,6 +38,9 @@ func (h Hasher) Email(address string) []byte {
 // APIKey returns the hash of a service account's key.
 func (h Hasher) APIKey(key string) []byte { return h.sum("api_key", key) }
 
+// Import returns the hash of an imported record's content, for records that have no id of their own.
+func (h Hasher) Import(content []byte) []byte { return h.sum("import", string(content)) }
+
 func (h Hasher) sum(parts ...string) []byte {
 	mac := hmac.New(sha256.New, h.Key)
 	for _, p := range parts {

@@ -10,6 +10,7 @@ import (
 	"github.com/kdesk/client-secrets/commands"
 	"github.com/kdesk/client-secrets/commands/contact"
 	"github.com/kdesk/client-secrets/commands/group"
+	"github.com/kdesk/client-secrets/commands/imports"
 	"github.com/kdesk/client-secrets/commands/live"
 	"github.com/kdesk/client-secrets/commands/member"
 	"github.com/kdesk/client-secrets/commands/reveal"
@@ -29,6 +30,7 @@ import (
 
 const (
 	defaultBodyLimit       = 1 << 20
+	defaultImportLimit     = 20 << 20
 	defaultShutdownTimeout = 15 * time.Second
 )
 
@@ -43,6 +45,7 @@ type Config struct {
 	Templates  template.Commands
 	Secrets    secret.Commands
 	Gate       *reveal.Gate
+	Imports    *imports.Commands
 
 	Verifications verification.Commands
 
@@ -92,6 +95,9 @@ type Config struct {
 	// BodyLimit is the most bytes that a request's body may have; 0 is 1 MiB.
 	BodyLimit int
 
+	// ImportLimit is the most bytes that a file to import may have; 0 is 20 MiB. It is held in memory, one at a time.
+	ImportLimit int
+
 	// ShutdownTimeout bounds how long requests under way may take when the server stops; 0 is 15 s.
 	ShutdownTimeout time.Duration
 }
@@ -106,7 +112,7 @@ func (c Config) withDefaults() (Config, error) {
 	for name, missing := range map[string]bool{
 		"Workspaces": c.Workspaces.Run == nil, "Members": c.Members.Run == nil, "Groups": c.Groups.Run == nil,
 		"Contacts": c.Contacts.Run == nil, "Tickets": c.Tickets.Run == nil, "Templates": c.Templates.Run == nil,
-		"Secrets": c.Secrets.Run == nil, "Gate": c.Gate == nil, "Verifications": c.Verifications.Run == nil || c.Verifications.Codes == nil, "Index": c.Index == nil, "Directory": c.Directory == nil,
+		"Secrets": c.Secrets.Run == nil, "Gate": c.Gate == nil, "Imports": c.Imports == nil, "Verifications": c.Verifications.Run == nil || c.Verifications.Codes == nil, "Index": c.Index == nil, "Directory": c.Directory == nil,
 		"TemplateQueries": c.TemplateQueries == nil, "SecretQueries": c.SecretQueries == nil, "Panels": c.Panels == nil,
 		"Reveals": c.Reveals == nil, "Freshness": c.Freshness == nil, "Idempotency": c.Idempotency == nil,
 		"Authenticator": c.Authenticator == nil, "Hasher": len(c.Hasher.Key) == 0, "LogID": c.LogID == "",
@@ -126,6 +132,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.BodyLimit == 0 {
 		c.BodyLimit = defaultBodyLimit
+	}
+	if c.ImportLimit == 0 {
+		c.ImportLimit = defaultImportLimit
 	}
 	if c.ShutdownTimeout == 0 {
 		c.ShutdownTimeout = defaultShutdownTimeout

@@ -99,6 +99,9 @@ var everything = map[string]operation{
 	"remove-hold":             {needs: needs(domain.SecretsManage), ask: onSecret("")},
 	"destroy-secret":          {needs: needs(domain.SecretsManage), ask: onSecret(`{"confirm":"Tenant"}`)},
 
+	"import-secrets": {needs: needs(domain.SecretsManage), ask: func(*prop) ask {
+		return ask{in: []string{"bitwarden"}, body: `{"items":[{"id":"1","type":1,"name":"N","login":{"password":"p"}}]}`}
+	}},
 	"put-ticket-link":         {needs: needs(domain.SecretsLink), ask: onSecret("", commandstest.Ticket)},
 	"remove-ticket-link":      {needs: needs(domain.SecretsLink), ask: onSecret("", commandstest.Ticket)},
 	"put-contact-relation":    {needs: needs(domain.SecretsLink), ask: related},

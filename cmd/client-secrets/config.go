@@ -38,6 +38,7 @@ type config struct {
 	SMTPURL     string `env:"SMTP_URL" help:"mail server: smtp://user:password@host:port?from=address with STARTTLS, or smtps://; without it no verification codes are sent"`
 	SMTPURLFile string `env:"SMTP_URL_FILE,file" help:"file that holds SMTP_URL, since it has a password in it"`
 
+	ImportLimit         int           `env:"IMPORT_BYTES" envDefault:"20971520" help:"most bytes of a file to import; it is held in memory"`
 	DatabaseConnections int           `env:"DATABASE_CONNECTIONS" envDefault:"16" help:"most connections to Postgres at a time"`
 	EventStoreCache     int64         `env:"EVENTSTORE_CACHE_BYTES" envDefault:"268435456" help:"memory that the embedded event log keeps for its cache"`
 	ShutdownTimeout     time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"15s" help:"time that requests under way have to end when the server stops"`
@@ -56,6 +57,9 @@ func readConfig(dev bool) (config, error) {
 	c.DatabaseURL = firstSet(c.DatabaseURL, strings.TrimSpace(c.DatabaseURLFile))
 	c.SMTPURL = firstSet(c.SMTPURL, strings.TrimSpace(c.SMTPURLFile))
 	c.dev = dev
+	if c.ImportLimit <= 0 {
+		return config{}, errors.New("IMPORT_BYTES: must be positive")
+	}
 	if c.KeyBackups < 0 {
 		return config{}, errors.New("KEY_BACKUP_RETENTION: must not be negative")
 	}

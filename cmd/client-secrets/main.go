@@ -50,7 +50,7 @@ func newRoot() *cobra.Command {
 	}
 	root.PersistentFlags().Bool("dev", false, "use the embedded defaults in DATA_DIR, on loopback only")
 	root.AddCommand(newServe(), newWorkspace(), newProjections(), newKey(), newLog(), newBackup(), newRestore(),
-		newErase(), newKeys(), newOpenAPI(), newEvents())
+		newErase(), newImport(), newKeys(), newOpenAPI(), newEvents())
 	return root
 }
 

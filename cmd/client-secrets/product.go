@@ -11,6 +11,8 @@ import (
 	contacts "github.com/kdesk/client-secrets/commands/contact"
 	"github.com/kdesk/client-secrets/commands/erasure"
 	groups "github.com/kdesk/client-secrets/commands/group"
+	"github.com/kdesk/client-secrets/commands/imports"
+	"github.com/kdesk/client-secrets/commands/imports/formats"
 	"github.com/kdesk/client-secrets/commands/live"
 	members "github.com/kdesk/client-secrets/commands/member"
 	"github.com/kdesk/client-secrets/commands/reveal"
@@ -43,6 +45,7 @@ type handlers struct {
 	secrets    secrets.Commands
 	erasure    erasure.Commands
 	rotation   rotation.Commands
+	imports    *imports.Commands
 
 	verifications verifications.Commands
 }
@@ -110,6 +113,7 @@ func assemble(ctx context.Context, b *backends, logger *slog.Logger) (*product, 
 
 		verifications: verifications.Commands{Run: run, Codes: verifications.NewCodes(b.vault)},
 	}
+	p.commands.imports = imports.New(p.commands.secrets, p.hasher, formats.Readers())
 	return p, nil
 }
 

@@ -42,19 +42,40 @@ func (c Commands) Create(ctx context.Context, req commands.Request, d Draft) (co
 	if result, done, err := commands.Repeated(ctx, c.Run, req, command, aggregate(id)); done || err != nil {
 		return result, err
 	}
-	draft, err := c.draft(ctx, req, command, d)
+	t, err := commands.Load(ctx, c.Run, req.Workspace, templates.Aggregate(d.Template))
+	if err != nil && !errors.Is(err, commands.ErrNoWorkspace) { // another workspace's template is none here
+		return commands.Result{}, err
+	}
+	draft, err := c.draft(req, command, t, d)
 	if err != nil {
 		return commands.Result{}, err
 	}
 	return c.create(ctx, req, command, id, d.Fields, draft)
 }
 
-// draft checks a draft against its template and the directory. Values are still to come.
-func (c Commands) draft(ctx context.Context, req commands.Request, command uuid.UUID, d Draft) (draft secret.Draft, err error) {
-	t, err := commands.Load(ctx, c.Run, req.Workspace, templates.Aggregate(d.Template))
-	if err != nil && !errors.Is(err, commands.ErrNoWorkspace) { // another workspace's template is none here
-		return draft, err
+// Make is Create for a command that has authorised the actor, under an id of its choice, from a template that it has
+// loaded. The id and the command's id must say what is made: a repetition of both stores the same values.
+func (c Commands) Make(ctx context.Context, req commands.Request, command, id uuid.UUID, t template.State, d Draft) (commands.Result, error) {
+	draft, err := c.draft(req, command, t, d)
+	if err != nil {
+		return commands.Result{}, err
 	}
+	return c.create(ctx, req, command, id, d.Fields, draft)
+}
+
+// Check tells what Make would refuse. It stores and records nothing.
+func (c Commands) Check(req commands.Request, t template.State, d Draft) error {
+	command := req.Command()
+	draft, err := c.draft(req, command, t, d)
+	if err != nil {
+		return err
+	}
+	_, err = c.check(command, d.Fields, &draft)
+	return err
+}
+
+// draft checks a draft against its template and the directory. Values are still to come.
+func (c Commands) draft(req commands.Request, command uuid.UUID, t template.State, d Draft) (draft secret.Draft, err error) {
 	version, fields, err := t.ForNewSecret()
 	if errors.Is(err, template.ErrNotFound) {
 		return draft, errUnknownTemplate
@@ -74,17 +95,10 @@ func (c Commands) draft(ctx context.Context, req commands.Request, command uuid.
 var errUnknownTemplate = domain.Refuse(domain.Invalid, "unknown_template", "there is no such template").
 	With("body.template_id", "is not a template here")
 
-// create checks the draft before any value is stored: contents stand in for the ciphertexts to come.
+// create checks the draft before any value is stored.
 func (c Commands) create(ctx context.Context, req commands.Request, command, id uuid.UUID, values map[string]string, draft secret.Draft) (commands.Result, error) {
-	var items []vault.Item
-	for _, field := range slices.Sorted(maps.Keys(values)) {
-		if values[field] != "" {
-			items = append(items, vault.Item{ContentID: contentID(command, field, 1), Field: field, Version: 1, Plain: vault.Secret(values[field])})
-			draft.Values = append(draft.Values, secret.Value{Field: field, Content: placeholder(command, field, 1)})
-		}
-	}
-	now := c.Run.Now()
-	if _, err := secret.Create(secret.State{}, draft, now); err != nil {
+	items, err := c.check(command, values, &draft)
+	if err != nil {
 		return commands.Result{}, err
 	}
 	contents, err := c.put(ctx, req.Workspace, id, items)
@@ -94,9 +108,23 @@ func (c Commands) create(ctx context.Context, req commands.Request, command, id 
 	for i := range contents {
 		draft.Values[i].Content = contents[i]
 	}
+	now := c.Run.Now()
 	return commands.Run(ctx, c.Run, req, command, aggregate(id), func(s secret.State) ([]domain.Event, error) {
 		return secret.Create(s, draft, now)
 	})
+}
+
+// check completes a draft with contents that stand in for the ciphertexts to come, refuses what is wrong with it, and
+// returns what the vault is to keep.
+func (c Commands) check(command uuid.UUID, values map[string]string, draft *secret.Draft) (items []vault.Item, err error) {
+	for _, field := range slices.Sorted(maps.Keys(values)) {
+		if values[field] != "" {
+			items = append(items, vault.Item{ContentID: contentID(command, field, 1), Field: field, Version: 1, Plain: vault.Secret(values[field])})
+			draft.Values = append(draft.Values, secret.Value{Field: field, Content: placeholder(command, field, 1)})
+		}
+	}
+	_, err = secret.Create(secret.State{}, *draft, c.Run.Now())
+	return items, err
 }
 
 // contentID names a value in the vault: a retry of the command meets the ciphertext of its first try.

@@ -33,6 +33,9 @@ type Commands struct {
 	KeyBackups time.Duration
 }
 
+// Aggregate returns how a secret is found and folded.
+func Aggregate(id uuid.UUID) commands.Aggregate[secret.State] { return aggregate(id) }
+
 func aggregate(id uuid.UUID) commands.Aggregate[secret.State] {
 	return commands.Aggregate[secret.State]{Stream: domain.Stream(domain.SecretKind, id), Evolve: secret.Evolve}
 }
