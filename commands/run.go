@@ -70,8 +70,6 @@ type Runner struct {
 	Codec *eventstore.Codec
 	Index *live.Index
 	Now   func() time.Time // in UTC
-
-	turn turn
 }
 
 // Aggregate is how a command's aggregate is found and folded.
@@ -83,8 +81,16 @@ type Aggregate[S any] struct {
 // Run loads an aggregate, decides and appends. A command that was carried out before, by its id, is not carried out
 // again. decide may be called several times.
 func Run[S any](ctx context.Context, r *Runner, req Request, command uuid.UUID, a Aggregate[S], decide func(S) ([]domain.Event, error)) (Result, error) {
+	return RunGuarded(ctx, r, req, command, a, decide, nil)
+}
+
+// RunGuarded is Run for a change that relies on another aggregate. guard is called between loading and appending, with
+// what was loaded, if there is something to append: it records in the other stream, at an exact revision, that it is
+// relied on. Of two commands that each rely on what the other one changes, one then meets a conflict and decides again.
+// A crash after guard leaves that record, which means nothing by itself.
+func RunGuarded[S any](ctx context.Context, r *Runner, req Request, command uuid.UUID, a Aggregate[S], decide func(S) ([]domain.Event, error), guard func(context.Context, S) error) (Result, error) {
 	for try := range maxTries {
-		result, err := attempt(ctx, r, req, command, a, decide)
+		result, err := attempt(ctx, r, req, command, a, decide, guard)
 		if errors.Is(err, eventstore.ErrWrongRevision) {
 			pause(ctx, try)
 			continue
@@ -106,7 +112,7 @@ func pause(ctx context.Context, try int) {
 	}
 }
 
-func attempt[S any](ctx context.Context, r *Runner, req Request, command uuid.UUID, a Aggregate[S], decide func(S) ([]domain.Event, error)) (Result, error) {
+func attempt[S any](ctx context.Context, r *Runner, req Request, command uuid.UUID, a Aggregate[S], decide func(S) ([]domain.Event, error), guard func(context.Context, S) error) (Result, error) {
 	l, err := load(ctx, r, req.Workspace, command, a)
 	if err != nil {
 		return Result{}, err
@@ -120,6 +126,11 @@ func attempt[S any](ctx context.Context, r *Runner, req Request, command uuid.UU
 	events, err := decide(l.state)
 	if err != nil || len(events) == 0 {
 		return l.now, err
+	}
+	if guard != nil {
+		if err := guard(ctx, l.state); err != nil {
+			return Result{}, err
+		}
 	}
 	meta := domain.Meta{Workspace: req.Workspace, Actor: req.Actor, Correlation: req.Correlation, Command: command}
 	proposed, err := r.Codec.Encode(ctx, a.Stream, meta, events)
@@ -140,6 +151,27 @@ func attempt[S any](ctx context.Context, r *Runner, req Request, command uuid.UU
 func Load[S any](ctx context.Context, r *Runner, workspace uuid.UUID, a Aggregate[S]) (S, error) {
 	l, err := load(ctx, r, workspace, uuid.Nil, a)
 	return l.state, LogFailure(err)
+}
+
+// LoadBefore returns the state of an aggregate as it was before its event with a revision.
+func LoadBefore[S any](ctx context.Context, r *Runner, workspace uuid.UUID, a Aggregate[S], revision uint64) (S, error) {
+	var s S
+	events, err := r.history(ctx, a.Stream)
+	if err != nil {
+		return s, LogFailure(err)
+	}
+	for _, e := range events {
+		if e.Meta.Workspace != workspace {
+			return s, ErrNoWorkspace
+		}
+		if e.Revision >= revision {
+			break
+		}
+		if s, err = a.Evolve(s, e.Event); err != nil {
+			return s, fmt.Errorf("folding %s at revision %d: %w", a.Stream, e.Revision, err)
+		}
+	}
+	return s, nil
 }
 
 // Repeated returns the result of a command that was carried out before; false if it was not. For commands that look or
@@ -223,6 +255,18 @@ func (r *Runner) history(ctx context.Context, stream string) ([]domain.Recorded,
 		records = append(records, record)
 	}
 	return r.Codec.Decode(ctx, records)
+}
+
+// Fresh waits until this process's access index has met everything that the log holds now, whichever instance recorded it.
+func (r *Runner) Fresh(ctx context.Context) error {
+	head, err := r.Log.Head(ctx)
+	if err == nil {
+		err = r.Index.Wait(ctx, head)
+	}
+	if err != nil {
+		return errors.Join(ErrLogUnavailable, err)
+	}
+	return nil
 }
 
 // awaitVisible lets the caller's next request on this process meet the change. The change stands even if it takes longer.

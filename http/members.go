@@ -96,6 +96,11 @@ func (s *Server) ownerRoutes(k kind) {
 			r, err := s.Members.BindIdentity(ctx, c.request(), id, in.Body.Issuer, in.Body.Subject)
 			return changedTo(id, r), err
 		})
+	changeThing(s, k, nethttp.MethodDelete, "/identity", "Take a member's sign-in away", owner,
+		func(ctx context.Context, c *call, id string, _ *Thing) (changed, error) {
+			r, err := s.Members.UnbindIdentity(ctx, c.request(), id)
+			return changedTo(id, r), err
+		})
 }
 
 func (s *Server) putMember(ctx context.Context, c *call, id string, in *putMember) (changed, error) {

@@ -62,6 +62,8 @@ var everything = map[string]operation{
 		return ask{[]string{p.thing("members")}, fmt.Sprintf(`{"issuer":%q,"subject":%q}`, p.issuer.URL, uuid.NewString())}
 	}},
 
+	"remove-member-identity": {owners: true, off: true, ask: thing("members", "")},
+
 	"list-groups":    {needs: needs(domain.DirectoryManage), off: true, ask: none},
 	"get-group":      {needs: needs(domain.DirectoryManage), off: true, ask: thing("groups", "")},
 	"put-group":      {needs: needs(domain.DirectoryManage), off: true, ask: thing("groups", `{"name":"N"}`)},

@@ -128,7 +128,7 @@ func refused(e *domain.Error, cause error) *Problem {
 	case domain.TooMany:
 		p.retryAfter = retryLater
 	}
-	if p.retryAfter > 0 && e.Wait > 0 {
+	if e.Wait > 0 {
 		p.retryAfter = int((e.Wait + time.Second - 1) / time.Second)
 	}
 	return p

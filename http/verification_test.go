@@ -213,6 +213,10 @@ func TestAnotherAddressLocks(t *testing.T) {
 	w.address(t, "new@example.com")
 	require.Equal(t, 428, s.reveal(t).StatusCode)
 	require.Nil(t, s.state(t).UnlockedUntil)
+	held := s.send(t, "POST", "/reveal-verifications", "")
+	require.Equal(t, 409, held.StatusCode)
+	require.Equal(t, "verification_held", held.code(t))
+	require.Regexp(t, `^86[34]\d\d$`, held.Header.Get("Retry-After"), "a day")
 	w.address(t, "")
 	require.Equal(t, "no_email_address", s.send(t, "POST", "/reveal-verifications", "").code(t))
 }

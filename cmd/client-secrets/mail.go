@@ -66,5 +66,8 @@ func (p *post) reactions(v verifications.Commands, logger *slog.Logger) []reacti
 	if p.sender == nil {
 		return nil
 	}
-	return []reactions.Reaction{reactions.Codes{Run: v.Run, Codes: v.Codes, Mailer: p, Logger: logger}}
+	return []reactions.Reaction{
+		reactions.Codes{Run: v.Run, Codes: v.Codes, Mailer: p, Logger: logger},
+		reactions.AddressChanges{Run: v.Run, Mailer: p, Logger: logger},
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"github.com/kdesk/client-secrets/commands"
+	"github.com/kdesk/client-secrets/commands/live"
 	"github.com/kdesk/client-secrets/domain"
 	"github.com/kdesk/client-secrets/domain/contact"
 )
@@ -22,7 +23,9 @@ type Change struct {
 
 // Sync takes over what the helpdesk says of a contact, whole.
 func (c Commands) Sync(ctx context.Context, req commands.Request, profile contact.Profile) (commands.Result, error) {
-	return c.decide(ctx, req, profile.ID, func(s contact.State) ([]domain.Event, error) { return contact.Sync(s, profile) })
+	return c.decide(ctx, req, profile.ID, func(s contact.State) ([]domain.Event, error) {
+		return contact.Sync(c.current(req, s), profile)
+	})
 }
 
 // Patch changes parts of a contact.
@@ -31,6 +34,9 @@ func (c Commands) Patch(ctx context.Context, req commands.Request, id string, ch
 		if !s.Exists {
 			return nil, contact.ErrNotFound
 		}
+		if change.Owners != nil {
+			s = c.current(req, s)
+		}
 		p := s.Profile
 		commands.Set(&p.Name, change.Name)
 		commands.Set(&p.Company, change.Company)
@@ -38,6 +44,13 @@ func (c Commands) Patch(ctx context.Context, req commands.Request, id string, ch
 		commands.Set(&p.Owners, change.Owners)
 		return contact.Sync(s, p)
 	})
+}
+
+// current returns a contact without owners who were removed since.
+func (c Commands) current(req commands.Request, s contact.State) contact.State {
+	var gone []string
+	c.Run.Index.View(func(f live.Facts) { gone = f.Access.NotOwning(req.Workspace, s.Profile.ID, s.Profile.Owners) })
+	return s.Forget(gone)
 }
 
 // Remove ends a contact.

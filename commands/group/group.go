@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"github.com/kdesk/client-secrets/commands"
+	"github.com/kdesk/client-secrets/commands/live"
 	"github.com/kdesk/client-secrets/domain"
 	"github.com/kdesk/client-secrets/domain/group"
 )
@@ -16,7 +17,11 @@ type Commands struct {
 
 // Sync takes over what the directory says of a group, whole.
 func (c Commands) Sync(ctx context.Context, req commands.Request, id, name string, members []string) (commands.Result, error) {
-	return c.decide(ctx, req, id, func(s group.State) ([]domain.Event, error) { return group.Sync(s, id, name, members) })
+	return c.decide(ctx, req, id, func(s group.State) ([]domain.Event, error) {
+		var gone []string
+		c.Run.Index.View(func(f live.Facts) { gone = f.Access.OutsideGroup(req.Workspace, id, s.Members) })
+		return group.Sync(s.Forget(gone), id, name, members)
+	})
 }
 
 // Remove ends a group with all its memberships.

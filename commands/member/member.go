@@ -3,12 +3,10 @@ package member
 
 import (
 	"context"
-	"slices"
 
 	"github.com/google/uuid"
 
 	"github.com/kdesk/client-secrets/commands"
-	"github.com/kdesk/client-secrets/commands/live"
 	"github.com/kdesk/client-secrets/domain"
 	"github.com/kdesk/client-secrets/domain/member"
 )
@@ -32,7 +30,8 @@ func (c Commands) Sync(ctx context.Context, req commands.Request, profile member
 	if err := c.Run.Authorise(req, domain.DirectoryManage); err != nil {
 		return commands.Result{}, err
 	}
-	return c.deciding(!profile.Active)(ctx, req, profile.ID, func(s member.State) ([]domain.Event, error) { return c.sync(req, s, profile) })
+	return c.decideRelying(ctx, req, profile.ID, func(s member.State) ([]domain.Event, error) { return c.sync(req, s, profile) },
+		!profile.Active)
 }
 
 // sync takes a profile over. The last owner cannot be made inactive: nobody could undo it.
@@ -57,7 +56,7 @@ func (c Commands) Patch(ctx context.Context, req commands.Request, id string, ch
 		return commands.Result{}, err
 	}
 	deactivates := change.Active != nil && !*change.Active
-	return c.deciding(deactivates)(ctx, req, id, func(s member.State) ([]domain.Event, error) {
+	return c.decideRelying(ctx, req, id, func(s member.State) ([]domain.Event, error) {
 		if !s.Exists {
 			return nil, member.ErrNotFound
 		}
@@ -68,7 +67,7 @@ func (c Commands) Patch(ctx context.Context, req commands.Request, id string, ch
 		commands.Set(&p.Title, change.Title)
 		commands.Set(&p.Active, change.Active)
 		return c.sync(req, s, p)
-	})
+	}, deactivates)
 }
 
 // Remove takes a member out of the workspace. The last owner stays.
@@ -76,17 +75,17 @@ func (c Commands) Remove(ctx context.Context, req commands.Request, id string) (
 	if err := c.Run.Authorise(req, domain.DirectoryManage); err != nil {
 		return commands.Result{}, err
 	}
-	return c.decideAlone(ctx, req, id, func(s member.State) ([]domain.Event, error) {
+	return c.decideRelying(ctx, req, id, func(s member.State) ([]domain.Event, error) {
 		if err := c.Run.AuthoriseOwner(req); s.Owner && err != nil {
 			return nil, err
 		}
 		return member.Remove(s, c.otherOwners(req.Workspace, id))
-	})
+	}, true)
 }
 
 // SetPermissions gives a member exactly these permissions. Only owners may.
 func (c Commands) SetPermissions(ctx context.Context, req commands.Request, id string, permissions []domain.Permission) (commands.Result, error) {
-	if err := c.Run.AuthoriseOwner(req); err != nil {
+	if err := c.authoriseOwner(ctx, req); err != nil {
 		return commands.Result{}, err
 	}
 	return c.decide(ctx, req, id, func(s member.State) ([]domain.Event, error) {
@@ -94,69 +93,16 @@ func (c Commands) SetPermissions(ctx context.Context, req commands.Request, id s
 	})
 }
 
-// SetOwner makes a member an owner, or no longer one. Only owners may; the last owner stays.
-func (c Commands) SetOwner(ctx context.Context, req commands.Request, id string, owner bool) (commands.Result, error) {
-	if err := c.Run.AuthoriseOwner(req); err != nil {
-		return commands.Result{}, err
+// authoriseOwner refuses whoever does not own the workspace, by all that is recorded up to now on any instance.
+func (c Commands) authoriseOwner(ctx context.Context, req commands.Request) error {
+	if err := c.Run.Fresh(ctx); err != nil {
+		return err
 	}
-	return c.decideAlone(ctx, req, id, func(s member.State) ([]domain.Event, error) {
-		return member.SetOwner(s, owner, c.otherOwners(req.Workspace, id))
-	})
-}
-
-var errIdentityTaken = domain.Refuse(domain.Conflict, "identity_taken", "this sign-in is another member's")
-
-// BindIdentity makes a sign-in the member's. Only owners may. A sign-in is one member's at a time.
-func (c Commands) BindIdentity(ctx context.Context, req commands.Request, id, issuer, subject string) (commands.Result, error) {
-	if err := c.Run.AuthoriseOwner(req); err != nil {
-		return commands.Result{}, err
-	}
-	issuer, hash, err := c.Hasher.Identity(issuer, subject)
-	if err != nil {
-		return commands.Result{}, err
-	}
-	return c.decideAlone(ctx, req, id, func(s member.State) ([]domain.Event, error) {
-		if c.boundToAnother(req.Workspace, id, hash) {
-			return nil, errIdentityTaken
-		}
-		return member.BindIdentity(s, issuer, hash)
-	})
-}
-
-func (c Commands) boundToAnother(workspace uuid.UUID, id string, subjectHash []byte) (taken bool) {
-	c.Run.Index.View(func(f live.Facts) {
-		for _, m := range f.Access.Memberships(subjectHash) {
-			taken = taken || m.Workspace == workspace && m.Member != id
-		}
-	})
-	return taken
+	return c.Run.AuthoriseOwner(req)
 }
 
 type rule = func(member.State) ([]domain.Event, error)
 
 func (c Commands) decide(ctx context.Context, req commands.Request, id string, decide rule) (commands.Result, error) {
 	return commands.Run(ctx, c.Run, req, req.Command(), Aggregate(req.Workspace, id), decide)
-}
-
-// decideAlone is for what looks at the workspace's other members: two owners must not end each other at the same moment.
-func (c Commands) decideAlone(ctx context.Context, req commands.Request, id string, decide rule) (commands.Result, error) {
-	return c.Run.Alone(ctx, func() (commands.Result, error) { return c.decide(ctx, req, id, decide) })
-}
-
-func (c Commands) deciding(alone bool) func(context.Context, commands.Request, string, rule) (commands.Result, error) {
-	if alone {
-		return c.decideAlone
-	}
-	return c.decide
-}
-
-func (c Commands) otherOwners(workspace uuid.UUID, id string) (n int) {
-	c.Run.Index.View(func(f live.Facts) {
-		owners := f.Access.Owners(workspace)
-		n = len(owners)
-		if slices.Contains(owners, id) {
-			n--
-		}
-	})
-	return n
 }

@@ -2,10 +2,8 @@ package reactions
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -17,29 +15,6 @@ import (
 	"github.com/kdesk/client-secrets/domain/member"
 	"github.com/kdesk/client-secrets/domain/verification"
 )
-
-// Mail is a plain text message to one person. It prints redacted.
-type Mail struct {
-	ID      uuid.UUID // the same when it is sent again
-	To      string
-	Subject string
-	Text    string
-}
-
-// String redacts.
-func (m Mail) String() string { return "mail " + m.ID.String() }
-
-// GoString redacts.
-func (m Mail) GoString() string { return m.String() }
-
-// LogValue redacts.
-func (m Mail) LogValue() slog.Value { return slog.StringValue(m.String()) }
-
-// Mailer hands mails to a mail server. An error that says it is permanent (interface{ Permanent() bool }) will come again.
-// Errors hold neither addresses nor texts.
-type Mailer interface {
-	Send(ctx context.Context, m Mail) error
-}
 
 // Codes mails verification codes to those who asked for them. All fields are required.
 type Codes struct {
@@ -54,13 +29,6 @@ func (Codes) Name() string { return "mail-codes" }
 
 // Kinds are those it reads.
 func (Codes) Kinds() []string { return []string{domain.VerificationKind} }
-
-const (
-	firstRetry  = 500 * time.Millisecond
-	retryAtMost = 30 * time.Second
-
-	deliverTimeout = 30 * time.Second
-)
 
 // React sends the code of a challenge, trying until it expires. One that is over, or was sent before, is left alone. A
 // crash after the mail was taken and before that is on record sends it once more: the same mail with the same code.
@@ -88,11 +56,6 @@ func (c Codes) React(ctx context.Context, e domain.Recorded) {
 			return
 		}
 	}
-}
-
-func permanent(err error) bool {
-	var p interface{ Permanent() bool }
-	return errors.As(err, &p) && p.Permanent()
 }
 
 // deliver sends the code if it is still wanted.
@@ -167,6 +130,6 @@ the code on, and tell your administrator.
 func codeMail(asked verification.Requested, to member.Profile, code codes.Code) Mail {
 	return Mail{
 		ID: asked.Challenge, To: to.Email, Subject: "Your verification code for Client Secrets",
-		Text: fmt.Sprintf(codeText, to.Name, string(code), asked.ExpiresAt.UTC().Format("15:04 UTC on 2 January 2006")),
+		Text: fmt.Sprintf(codeText, to.Name, string(code), asked.ExpiresAt.UTC().Format(timeInMails)),
 	}
 }

@@ -82,6 +82,9 @@ func (c Commands) Request(ctx context.Context, req commands.Request) (Requested,
 	if err != nil {
 		return Requested{}, err
 	}
+	if err := c.held(ctx, req); err != nil {
+		return Requested{}, err
+	}
 	command := uuid.NewSHA1(req.Command(), []byte("code for "+req.Actor.Session))
 	wish := verification.Wish{
 		Challenge: commands.NewID(command, 0), Member: req.Actor.ID, Session: req.Actor.Session, KeyID: keyIDAt(c.Run.Now()),
@@ -216,6 +219,21 @@ func (c Commands) authorise(req commands.Request) (settings workspace.Settings, 
 		return settings, errModuleOff
 	}
 	return settings, nil
+}
+
+// held refuses to send codes for a while after the member's address was changed. That is told here; what holds, also against
+// a change that another instance is recording now, is the access index: it does not take such a challenge up.
+func (c Commands) held(ctx context.Context, req commands.Request) (err error) {
+	if err := c.Run.Fresh(ctx); err != nil {
+		return err
+	}
+	now := c.Run.Now()
+	c.Run.Index.View(func(f live.Facts) {
+		if until := f.Access.HeldUntil(req.Workspace, req.Actor.ID, now); until != nil {
+			err = verification.ErrHeld.After(until.Sub(now))
+		}
+	})
+	return err
 }
 
 func (c Commands) address(ctx context.Context, req commands.Request) (string, error) {

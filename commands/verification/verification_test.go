@@ -14,9 +14,11 @@ import (
 
 	"github.com/kdesk/client-secrets/commands"
 	"github.com/kdesk/client-secrets/commands/commandstest"
+	members "github.com/kdesk/client-secrets/commands/member"
 	"github.com/kdesk/client-secrets/commands/reveal"
 	codes "github.com/kdesk/client-secrets/commands/verification"
 	"github.com/kdesk/client-secrets/domain"
+	"github.com/kdesk/client-secrets/domain/access"
 	"github.com/kdesk/client-secrets/domain/member"
 	"github.com/kdesk/client-secrets/domain/verification"
 	"github.com/kdesk/client-secrets/domain/workspace"
@@ -268,6 +270,24 @@ func TestAnotherAddressEndsEverything(t *testing.T) {
 	locked(t, s.reveal("s2"))
 	s.address("sam@example.com")
 	locked(t, s.reveal("s1"))
+	_, err := s.Verifications.Request(t.Context(), s.in("s1"))
+	refused(t, err, domain.Conflict, "verification_held")
+	var held *domain.Error
+	require.ErrorAs(t, err, &held)
+	assert.InDelta(t, access.AddressHold, held.Wait, float64(time.Minute))
+}
+
+// An instance that does not know of a new address yet asks for a code: it is on record, and neither sent nor worth anything.
+func TestACodeAskedForWhileAnotherInstanceChangesTheAddress(t *testing.T) {
+	s := newScene(t)
+	elsewhere := s.Again(t)
+	s.Log.BeforeAppend(domain.DirectoryStream(s.Workspace, domain.VerificationKind, sam), func() {
+		_, err := elsewhere.Members.Patch(t.Context(), s.By(commandstest.Owner), sam, members.Change{Email: new("new@example.com")})
+		require.NoError(t, err)
+	})
+	challenge := s.request("s")
+	refused(t, s.confirm("s", challenge, s.code(challenge)), domain.Conflict, "challenge_ended")
+	locked(t, s.reveal("s"))
 }
 
 func TestAnAddressThatChangesMeanwhileWins(t *testing.T) {

@@ -59,6 +59,8 @@ func memberOf(e domain.Event) (string, bool) {
 		return e.ID, true
 	case events.OwnershipChanged:
 		return e.ID, true
+	case events.OwnershipReliedOn:
+		return e.ID, true
 	case events.Removed:
 		return e.ID, true
 	case events.EraseRequested:
@@ -83,6 +85,9 @@ func (x *Index) syncMember(s *space, m *member, stream uuid.UUID, r domain.Recor
 	if m.locks(e) {
 		s.lockMember(m)
 	}
+	if m.moves(e) {
+		m.Moved = instantOf(r.At)
+	}
 	m.Synced = s.markOf(r)
 	m.Active = e.Active
 	m.EmailHash = bytes.Clone(e.EmailHash)
@@ -102,9 +107,13 @@ func (m *member) change(e events.PermissionsChanged, by mark) {
 	}
 }
 
-// bind makes a sign-in the member's, in place of the one before.
+// bind makes a sign-in the member's, in place of the one before. One that is another member's of the workspace stays that
+// one's: whoever is first in the log has it, on every instance.
 func (x *Index) bind(s *space, m *member, hash []byte) {
 	x.unbind(s, m)
+	if slices.ContainsFunc(x.identities[string(hash)], func(o memberRef) bool { return o.space == s }) {
+		return
+	}
 	m.Identity = bytes.Clone(hash)
 	x.identities[string(hash)] = append(x.identities[string(hash)], memberRef{s, m.Slot})
 }

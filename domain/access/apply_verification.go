@@ -2,6 +2,7 @@ package access
 
 import (
 	"bytes"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -32,6 +33,9 @@ func (x *Index) applyVerification(r domain.Recorded, stream uuid.UUID) error {
 	}
 	switch e := r.Event.(type) {
 	case events.Requested:
+		if m.held(instantOf(e.At)) {
+			break // it cannot unlock anything, and its code is not sent
+		}
 		s.challenges[m.Slot] = challenge{e.Challenge, e.Session, instantOf(e.ExpiresAt)}
 	case events.Unlocked:
 		s.unlock(m, stream, r, e)
@@ -95,6 +99,21 @@ func (s *space) lockAll() {
 func (m *member) locks(e members.Synced) bool {
 	return !e.Active || !bytes.Equal(m.EmailHash, e.EmailHash)
 }
+
+// AddressHold is how long nothing is unlocked by mail after a member's address has taken another one's place: time for whoever
+// reads the former one to object. It is part of the fold, so that nobody's settings shorten it.
+const AddressHold = 24 * time.Hour
+
+// moves tells whether what the directory says gives a member, of this incarnation, another address than he had: also by way
+// of none.
+func (m *member) moves(e members.Synced) bool {
+	return !bytes.Equal(m.EmailHash, e.EmailHash) && (len(m.EmailHash) > 0 || m.Moved != 0)
+}
+
+// held tells whether nothing is unlocked for the member at a time.
+func (m *member) held(at instant) bool { return m.Moved != 0 && at < m.heldUntil() }
+
+func (m *member) heldUntil() instant { return m.Moved + instant(AddressHold.Microseconds()) }
 
 // sweepAfter is how long what is over is kept. Decisions are made at their own time, which on another machine may be a
 // little before that of an event already applied.

@@ -463,6 +463,7 @@ func (o oracle) unlocked(a domain.Actor, now time.Time) bool {
 	var pending *verification.Requested
 	var until time.Time
 	var email []byte
+	var moved time.Time // when the address last took another one's place
 	o.each(uuid.Nil, func(at int, e domain.Event) {
 		if at < l.from {
 			return
@@ -474,6 +475,9 @@ func (o oracle) unlocked(a domain.Actor, now time.Time) bool {
 		case member.Synced:
 			reset = e.ID == a.ID && (!e.Active || string(e.EmailHash) != string(email))
 			if e.ID == a.ID {
+				if string(e.EmailHash) != string(email) && (len(email) > 0 || !moved.IsZero()) {
+					moved = o.log[at].At
+				}
 				email = e.EmailHash
 			}
 		case member.IdentityBound:
@@ -481,7 +485,7 @@ func (o oracle) unlocked(a domain.Actor, now time.Time) bool {
 		case member.IdentityUnbound:
 			reset = e.ID == a.ID
 		case verification.Requested:
-			if e.Member == a.ID {
+			if e.Member == a.ID && (moved.IsZero() || !e.At.Before(moved.Add(AddressHold))) {
 				pending = &e
 			}
 		case verification.Ended:

@@ -338,7 +338,7 @@ func TestASnapshotThatIsDamagedIsRefused(t *testing.T) {
 func verificationFact(t dice) domain.Event {
 	m, s, c := one(t, people...), one(t, "s1", "s1", "s2", ""), one(t, id("c1"), id("c1"), id("c2"))
 	until := noon.Add(time.Duration(t.IntN(200)) * time.Minute)
-	asked := verification.Requested{Challenge: c, Member: m, Session: s, ExpiresAt: until}
+	asked := verification.Requested{Challenge: c, Member: m, Session: s, At: noon.Add(time.Duration(t.IntN(50)) * time.Hour), ExpiresAt: until}
 	unlocked := verification.Unlocked{Challenge: c, Member: m, Session: s, UnlockedUntil: until}
 	return one[domain.Event](t, asked, asked, asked, unlocked, unlocked, unlocked,
 		verification.Attempted{Challenge: c, Member: m, Number: 1}, verification.CodeSent{Challenge: c, Member: m},

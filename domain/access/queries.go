@@ -87,6 +87,36 @@ func (x *Index) Owners(ws uuid.UUID) []string {
 	return list
 }
 
+// OutsideGroup returns those of some member ids that a group does not have: a member who was removed is in none until a
+// later fact of the group names him.
+func (x *Index) OutsideGroup(ws uuid.UUID, id string, members []string) []string {
+	if s := x.spaces[ws]; s != nil {
+		if g := s.groups.live(id); g != nil {
+			return s.untied(g.Members, members)
+		}
+	}
+	return nil
+}
+
+// NotOwning returns those of some member ids that do not own a contact, likewise.
+func (x *Index) NotOwning(ws uuid.UUID, id string, members []string) []string {
+	if s := x.spaces[ws]; s != nil {
+		if c := s.contacts.live(id); c != nil {
+			return s.untied(c.Owners, members)
+		}
+	}
+	return nil
+}
+
+func (s *space) untied(ties []tie, members []string) (list []string) {
+	for _, id := range members {
+		if at := s.members.current[id]; at == 0 || findTie(ties, at) == nil {
+			list = append(list, id)
+		}
+	}
+	return list
+}
+
 // HasMember tells whether the directory of a workspace has a member, active or not.
 func (x *Index) HasMember(ws uuid.UUID, id string) bool {
 	s := x.spaces[ws]
@@ -126,6 +156,20 @@ func (x *Index) UnlockedUntil(ws uuid.UUID, actor domain.Actor, at time.Time) *t
 		return nil
 	}
 	until := u.Until.time()
+	return &until
+}
+
+// HeldUntil returns until when nothing is unlocked for a member, because his address has changed; nil if nothing holds.
+func (x *Index) HeldUntil(ws uuid.UUID, member string, at time.Time) *time.Time {
+	s := x.spaces[ws]
+	if s == nil {
+		return nil
+	}
+	m := s.members.live(member)
+	if m == nil || !m.held(instantOf(at)) {
+		return nil
+	}
+	until := m.heldUntil().time()
 	return &until
 }
 

@@ -17,7 +17,7 @@ import (
 
 // snapshotFormat is the first line of a snapshot. It changes with whatever the fold keeps or does with an event: a snapshot
 // of another format is of no use.
-const snapshotFormat = "client-secrets access index 3\n"
+const snapshotFormat = "client-secrets access index 4\n"
 
 // ErrSnapshot tells that a snapshot cannot be used: it is of another format or damaged. Folding the log anew is always right.
 var ErrSnapshot = errors.New("this access index snapshot cannot be used")

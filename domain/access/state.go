@@ -49,9 +49,10 @@ type member struct {
 	Permissions PermissionSet
 	Changed     *[16]mark // by permission: what last granted or revoked it; nil until one was
 	Owner       bool
-	Ownership   mark   // what made him owner, or ended it
-	Identity    []byte // hash of the sign-in that is his; nil if none is bound
-	EmailHash   []byte // of the address that codes go to; nil if he has none
+	Ownership   mark    // what made him owner, or ended it
+	Identity    []byte  // hash of the sign-in that is his; nil if none is bound
+	EmailHash   []byte  // of the address that codes go to; nil if he has none
+	Moved       instant // when that took another one's place; 0 if it is his first
 
 	groups   slots
 	contacts slots // that he owns

@@ -95,6 +95,46 @@ func TestWhatEndsAnUnlock(t *testing.T) {
 	}
 }
 
+func TestNothingIsUnlockedForADayAfterAnAddressChanged(t *testing.T) {
+	addressed := func(hash string) member.Synced {
+		e := staff(ann)
+		e.EmailHash = []byte(hash)
+		return e
+	}
+	for name, c := range map[string]struct {
+		said []domain.Event
+		held bool
+	}{
+		"a first address":             {[]domain.Event{addressed("a@")}, false},
+		"the same again":              {[]domain.Event{addressed("a@"), addressed("a@")}, false},
+		"another one":                 {[]domain.Event{addressed("a@"), addressed("b@")}, true},
+		"another one and back":        {[]domain.Event{addressed("a@"), addressed("b@"), addressed("a@")}, true},
+		"none":                        {[]domain.Event{addressed("a@"), addressed("")}, true},
+		"another one by way of none":  {[]domain.Event{addressed("a@"), addressed(""), addressed("b@")}, true},
+		"one of the next incarnation": {[]domain.Event{addressed("a@"), member.Removed{ID: ann}, addressed("b@")}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := verified(t)
+			h.say(c.said...)
+			h.say(asked(ann, "session"))
+			assert.Equal(t, !c.held, h.x.Pending(h.ws, ann, theCode))
+			until := h.x.HeldUntil(h.ws, ann, noon)
+			if !c.held {
+				assert.Nil(t, until)
+				return
+			}
+			assert.Equal(t, h.at.Add(AddressHold), *until)
+			h.say(answered(ann, "session", noon.Add(time.Hour)))
+			assert.False(t, h.revealsNow())
+			later := asked(ann, "session")
+			later.At = *until
+			h.say(later)
+			assert.True(t, h.x.Pending(h.ws, ann, theCode), "a day later")
+			assert.Nil(t, h.x.HeldUntil(h.ws, ann, *until))
+		})
+	}
+}
+
 func TestAnUnlockTakesItsOwnChallenge(t *testing.T) {
 	h := verified(t)
 	h.say(answered(ann, "session", noon.Add(time.Hour)))

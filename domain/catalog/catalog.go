@@ -44,6 +44,7 @@ var types = index(
 	of[member.IdentityUnbound](domain.MemberKind),
 	of[member.PermissionsChanged](domain.MemberKind),
 	of[member.OwnershipChanged](domain.MemberKind),
+	of[member.OwnershipReliedOn](domain.MemberKind),
 	of[member.Removed](domain.MemberKind),
 	of[member.EraseRequested](domain.MemberKind),
 	of[member.Erased](domain.MemberKind),

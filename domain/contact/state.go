@@ -18,6 +18,13 @@ type State struct {
 	KeyDestroyed  bool    // it is gone
 }
 
+// Forget returns the state without owners who were removed from the workspace since they were told of. Their next
+// incarnation inherits nothing; but a list that names it is news.
+func (s State) Forget(gone []string) State {
+	s.Profile.Owners = domain.Difference(s.Profile.Owners, domain.SortedSet(gone))
+	return s
+}
+
 // Evolve returns the state after an event. It fails on an event that is not a contact's.
 func Evolve(s State, e domain.Event) (State, error) {
 	switch e := e.(type) {

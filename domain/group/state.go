@@ -17,6 +17,13 @@ type State struct {
 	Members     []string // sorted
 }
 
+// Forget returns the state without members who were removed from the workspace since they were told of. Their next
+// incarnation inherits nothing; but a list that names it is news.
+func (s State) Forget(gone []string) State {
+	s.Members = domain.Difference(s.Members, domain.SortedSet(gone))
+	return s
+}
+
 // Evolve returns the state after an event. It fails on an event that is not a group's.
 func Evolve(s State, e domain.Event) (State, error) {
 	switch e := e.(type) {

@@ -55,6 +55,12 @@ type OwnershipChanged struct {
 	Owner bool   `json:"owner"`
 }
 
+// OwnershipReliedOn tells that another owner was about to leave because this one stays. By itself it changes nothing.
+type OwnershipReliedOn struct {
+	ID      string `json:"id"`
+	Leaving string `json:"leaving"` // the other one's id
+}
+
 // Removed takes a member out of the workspace. A later Synced is a new incarnation that inherits nothing.
 type Removed struct {
 	ID string `json:"id"`
@@ -95,6 +101,9 @@ func (PermissionsChanged) EventType() string { return "member.permissions_change
 
 // EventType returns the stored name.
 func (OwnershipChanged) EventType() string { return "member.ownership_changed.v1" }
+
+// EventType returns the stored name.
+func (OwnershipReliedOn) EventType() string { return "member.ownership_relied_on.v1" }
 
 // EventType returns the stored name.
 func (Removed) EventType() string { return "member.removed.v1" }

@@ -1,7 +1,6 @@
 package member
 
 import (
-	"bytes"
 	"errors"
 
 	"github.com/kdesk/client-secrets/domain"
@@ -21,7 +20,7 @@ func BindIdentity(s State, issuer string, subjectHash []byte) ([]domain.Event, e
 	if err := p.Err(); err != nil {
 		return nil, err
 	}
-	if s.Identity != nil && s.Identity.Issuer == issuer && bytes.Equal(s.Identity.SubjectHash, subjectHash) {
+	if s.Has(subjectHash) {
 		return nil, nil
 	}
 	unbound, err := UnbindIdentity(s)

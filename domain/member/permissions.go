@@ -48,6 +48,14 @@ func SetOwner(s State, owner bool, otherOwners int) ([]domain.Event, error) {
 	return []domain.Event{OwnershipChanged{ID: s.Profile.ID, Owner: owner}}, nil
 }
 
+// RelyOn records that another owner leaves because this one stays. It is refused unless this one is an active owner.
+func RelyOn(s State, leaving string) ([]domain.Event, error) {
+	if !s.Standing() || s.Profile.ID == leaving {
+		return nil, ErrLastOwner
+	}
+	return []domain.Event{OwnershipReliedOn{ID: s.Profile.ID, Leaving: leaving}}, nil
+}
+
 // Remove takes the member out of the workspace. Removing twice changes nothing; the last owner stays.
 func Remove(s State, otherOwners int) ([]domain.Event, error) {
 	switch {

@@ -1,6 +1,7 @@
 package member
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -27,6 +28,14 @@ type Identity struct {
 	SubjectHash []byte
 }
 
+// Standing tells whether the member is an owner whom the workspace can count on.
+func (s State) Standing() bool { return s.Exists && s.Owner && s.Profile.Active }
+
+// Has tells whether the member's sign-in is the one with a hash.
+func (s State) Has(subjectHash []byte) bool {
+	return s.Identity != nil && bytes.Equal(s.Identity.SubjectHash, subjectHash)
+}
+
 // Evolve returns the state after an event. It fails on an event that is not a member's.
 func Evolve(s State, e domain.Event) (State, error) {
 	switch e := e.(type) {
@@ -46,7 +55,7 @@ func Evolve(s State, e domain.Event) (State, error) {
 		s.Erased = true
 	case Erased:
 		s.Erased, s.KeyDestroyed = true, true
-	case Invited, DenialsSuppressed:
+	case Invited, OwnershipReliedOn, DenialsSuppressed:
 	default:
 		return s, fmt.Errorf("a member has no %s", e.EventType())
 	}

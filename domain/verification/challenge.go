@@ -26,6 +26,7 @@ var (
 	ErrExpired      = domain.Refuse(domain.Conflict, "challenge_expired", "this code has expired: ask for a new one")
 	ErrExhausted    = domain.Refuse(domain.TooMany, "too_many_attempts", "this code was tried as often as it may be: ask for a new one")
 	ErrTooManyTries = domain.Refuse(domain.TooMany, "too_many_attempts", "too many wrong codes were tried: wait before you try again")
+	ErrHeld         = domain.Refuse(domain.Conflict, "verification_held", "your mail address was changed lately: until whoever reads the former one had time to object, no codes are sent")
 	ErrTooManyCodes = domain.Refuse(domain.TooMany, "too_many_codes", "too many codes were asked for: wait before you ask again")
 )
 

@@ -27,6 +27,8 @@ func directoryID(e domain.Event) (kind, id string, ok bool) {
 		return domain.MemberKind, v.ID, true
 	case member.OwnershipChanged:
 		return domain.MemberKind, v.ID, true
+	case member.OwnershipReliedOn:
+		return domain.MemberKind, v.ID, true
 	case member.Removed:
 		return domain.MemberKind, v.ID, true
 	case member.EraseRequested:
