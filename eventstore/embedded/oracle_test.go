@@ -67,10 +67,11 @@ func newAttempt(expected esdb.ExpectedRevision, n int) attempt {
 	return a
 }
 
-// write appends to one stream until the server is gone, each time expecting the revision it was told last. What was
-// under way when it went is repeated by whoever writes to the stream next. After a few appends it says so.
+// write appends to one stream until the server is gone or ctx ends, each time expecting the revision it was told last.
+// What was under way when it went is repeated by whoever writes to the stream next. After a few appends it says so. An
+// append is never cancelled: the official client has a data race with that.
 func (o *oracle) write(ctx context.Context, c *esdb.Client, stream string, enough chan<- struct{}) {
-	for n := 0; ; n++ {
+	for n := 0; ctx.Err() == nil; n++ {
 		o.Lock()
 		a, repeated := o.pending[stream]
 		if !repeated {
@@ -78,8 +79,8 @@ func (o *oracle) write(ctx context.Context, c *esdb.Client, stream string, enoug
 			o.pending[stream] = a
 		}
 		o.Unlock()
-		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-		result, err := c.AppendToStream(ctx, stream, esdb.AppendToStreamOptions{ExpectedRevision: a.expected}, a.events...)
+		call, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		result, err := c.AppendToStream(call, stream, esdb.AppendToStreamOptions{ExpectedRevision: a.expected}, a.events...)
 		cancel()
 		if err != nil {
 			return

@@ -37,7 +37,9 @@ func (l *Log) Append(ctx context.Context, stream string, expected eventstore.Exp
 	}
 }
 
-// attempt appends once. It returns when ctx ends even if the client does not.
+// attempt appends once. It returns when ctx ends; the call itself goes on until it is answered, the connection is lost,
+// or the client's own limit of 10 s. If a call ended while the client still sends its events, the client would read the
+// headers and trailers that gRPC sets at that moment in another goroutine: a data race.
 func (l *Log) attempt(ctx context.Context, stream string, expected esdb.ExpectedRevision, data []esdb.EventData) (eventstore.Appended, error) {
 	c, err := l.appends.acquire(ctx)
 	if err != nil {
@@ -51,7 +53,7 @@ func (l *Log) attempt(ctx context.Context, stream string, expected esdb.Expected
 	go func() {
 		var o outcome
 		defer func() { c.ended(o.err) }()
-		o.err = c.start(ctx, func(ctx context.Context) (err error) {
+		o.err = c.start(context.WithoutCancel(ctx), func(ctx context.Context) (err error) {
 			o.result, err = c.AppendToStream(ctx, stream, esdb.AppendToStreamOptions{ExpectedRevision: expected}, data...)
 			return err
 		})

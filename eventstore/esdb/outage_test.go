@@ -2,6 +2,7 @@ package esdb_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -258,6 +259,34 @@ func TestAnAppendWhoseAnswerIsLostIsWrittenOnce(t *testing.T) {
 	}
 	p.cutAfter(0)
 	assert.Equal(t, want, ids(all(t, log, eventstore.Start, 0, eventstore.Filter{})))
+}
+
+// The callers give up while their appends are being sent. With the race detector this fails if the official client's
+// calls end then too.
+func TestAnAppendThatItsCallerGaveUpIsCarriedThrough(t *testing.T) {
+	const callers, each = 10, 30
+	p, log := startProxy(t, storetest.Start(t))
+	_, err := log.Append(t.Context(), "first-1", eventstore.NoStream(), proposed(1)) // now there is a connection for appends
+	require.NoError(t, err)
+	p.freeze()
+	ctx, cancel := context.WithCancel(t.Context())
+	var appends sync.WaitGroup
+	for i := range callers {
+		events := proposed(each)
+		for j := range events {
+			events[j].Data = fmt.Appendf(nil, `"%030000d"`, j) // together more than goes out at once
+		}
+		appends.Go(func() {
+			_, err := log.Append(ctx, fmt.Sprint("secret-", i), eventstore.NoStream(), events)
+			assert.ErrorIs(t, err, eventstore.ErrUnavailable, "nobody knows what becomes of it")
+		})
+	}
+	time.AfterFunc(100*time.Millisecond, cancel)
+	appends.Wait()
+	p.thaw()
+	require.Eventually(t, func() bool {
+		return len(all(t, log, eventstore.Start, 0, eventstore.Filter{StreamPrefixes: []string{"secret-"}})) == callers*each
+	}, 20*time.Second, 10*time.Millisecond)
 }
 
 func TestAReadGoesOnWhereItWasCut(t *testing.T) {
