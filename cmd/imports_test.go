@@ -44,7 +44,7 @@ var rules = []rule{
 	{folder: "http", own: []string{"domain", "commands", "projections", "http"}, others: httpMayUse},
 	{folder: "vault", own: []string{"domain", "platform/postgres"}, any: true},
 	{folder: "platform", own: []string{"platform"}, any: true},
-	{folder: "cmd/eventstored", own: []string{"eventstore/embedded"}, any: true},
+	{folder: "cmd/eventstored", own: []string{"eventstore/embedded", "platform/heap"}, any: true},
 	{folder: "cmd", own: []string{"cmd", "domain", "commands", "projections", "eventstore", "http", "vault", "platform"}, any: true},
 }
 

@@ -24,6 +24,7 @@ type logSettings struct {
 	duration time.Duration
 	sizes    sizes
 	dir      string
+	fillOnly bool
 }
 
 // sizes are the numbers of events in the log at which it is measured, ascending.
@@ -60,7 +61,8 @@ func runLog(ctx context.Context, args []string) error {
 	flags.BoolVar(&s.insecure, "insecure", false, "no TLS between client and server")
 	flags.DurationVar(&s.duration, "duration", 5*time.Second, "time of each measurement")
 	flags.Var(&s.sizes, "events", "events in the log when it is measured; several, ascending, with commas")
-	flags.StringVar(&s.dir, "dir", "", "folder on the disk to measure; the system's for temporary files unless given")
+	flags.StringVar(&s.dir, "dir", "", "folder of the log, kept and filled up further by a later run; a temporary one unless given")
+	flags.BoolVar(&s.fillOnly, "fill", false, "only fill the log; for -dir")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -75,29 +77,58 @@ func runLog(ctx context.Context, args []string) error {
 }
 
 func measureLog(ctx context.Context, s logSettings, r *report) error {
-	dir, err := os.MkdirTemp(s.dir, "bench-log-")
+	dir, remove, err := logFolder(s.dir)
 	if err != nil {
-		return fmt.Errorf("making a folder: %w", err)
+		return err
 	}
-	defer os.RemoveAll(dir)
+	defer remove()
 	server, err := startLogServer(ctx, dir, s.insecure)
 	if err != nil {
 		return err
 	}
 	defer server.stop()
-	filled := 0
 	for _, size := range s.sizes {
-		say("filling the log to %s events", number(float64(size)))
-		begun, before := time.Now(), filled
-		if filled, err = server.fill(ctx, filled, size); err != nil {
+		at := " at " + number(float64(size)) + " events"
+		if err := server.fillTo(ctx, r, size, at); err != nil {
 			return fmt.Errorf("filling the log: %w", err)
 		}
-		at := " at " + number(float64(size)) + " events"
-		r.add(figure{Name: "filling in appends of 20" + at, Value: float64(filled-before) / time.Since(begun).Seconds(), Unit: "events/s"})
-		if err := server.measure(ctx, s, r, filled, at); err != nil {
+		if s.fillOnly {
+			continue
+		}
+		if err := server.measure(ctx, s, r, size, at); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// logFolder returns the folder of the log, and what to do in the end: one that was not named is removed.
+func logFolder(dir string) (string, func(), error) {
+	if dir != "" {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return "", nil, fmt.Errorf("making the log's folder: %w", err)
+		}
+		return dir, func() {}, nil
+	}
+	dir, err := os.MkdirTemp("", "bench-log-")
+	if err != nil {
+		return "", nil, fmt.Errorf("making a folder: %w", err)
+	}
+	return dir, func() { _ = os.RemoveAll(dir) }, nil
+}
+
+// fillTo adds what the log lacks of a number of events, and says how fast that went.
+func (l *logServer) fillTo(ctx context.Context, r *report, size int, at string) error {
+	have, err := l.filled(ctx, size)
+	if err != nil || have >= size {
+		return err
+	}
+	say("filling the log from %s to %s events", number(float64(have)), number(float64(size)))
+	begun := time.Now()
+	if err := l.fill(ctx, have, size); err != nil {
+		return err
+	}
+	r.add(figure{Name: "filling in appends of 20" + at, Value: float64(size-have) / time.Since(begun).Seconds(), Unit: "events/s"})
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
+	"sort"
 	"sync/atomic"
 	"time"
 
@@ -19,7 +20,8 @@ const (
 	streamLength  = 20
 	fillers       = 64
 	streamReaders = 16
-	connections   = 4 // a server takes a hundred calls at a time on each
+	connections   = 4
+	sharing       = 64 // routines on a connection: a server takes a hundred calls at a time on each
 )
 
 // logServer is a running eventstored with clients of it.
@@ -45,7 +47,8 @@ func (l *logServer) connect() error {
 	return nil
 }
 
-func (l *logServer) client(i int) *esdb.Client { return l.clients[i%len(l.clients)] }
+// client is that of one of some routines.
+func (l *logServer) client(i int) *esdb.Client { return l.clients[i/sharing%len(l.clients)] }
 
 // data and metadata are as large as that of a typical event of the product.
 var data, metadata = payload(300), payload(250)
@@ -68,8 +71,34 @@ func newEvents(n int) []esdb.EventData {
 
 func streamName(i int) string { return fmt.Sprintf("bench-%d", i) }
 
-// fill adds streams of twenty until there are as many events as wanted, and returns how many there are.
-func (l *logServer) fill(ctx context.Context, have, want int) (int, error) {
+// filled returns how many of a number of events are there. A run that was interrupted may have left gaps just before.
+func (l *logServer) filled(ctx context.Context, want int) (int, error) {
+	var failure error
+	streams := sort.Search(want/streamLength, func(i int) bool {
+		_, err := receive(l.client(0).ReadStream(ctx, streamName(i), esdb.ReadStreamOptions{From: esdb.Start{}}, 1))(func(*esdb.RecordedEvent) {})
+		missing := codeOf(err) == esdb.ErrorCodeResourceNotFound
+		if err != nil && !missing {
+			failure = err
+		}
+		return err != nil
+	})
+	if streams < want/streamLength {
+		streams = max(0, streams-fillers)
+	}
+	return streams * streamLength, failure
+}
+
+// codeOf is the client's classification of an error; 0 of one that is not the client's.
+func codeOf(err error) (code esdb.ErrorCode) {
+	var failure *esdb.Error
+	if errors.As(err, &failure) {
+		code = failure.Code()
+	}
+	return code
+}
+
+// fill adds streams of twenty, unless they are there, until there are as many events as wanted.
+func (l *logServer) fill(ctx context.Context, have, want int) error {
 	next, end := int64(have/streamLength)-1, int64(want/streamLength)
 	group, ctx := errgroup.WithContext(ctx)
 	for i := range fillers {
@@ -81,13 +110,13 @@ func (l *logServer) fill(ctx context.Context, have, want int) (int, error) {
 				}
 				_, err := l.client(i).AppendToStream(ctx, streamName(int(stream)),
 					esdb.AppendToStreamOptions{ExpectedRevision: esdb.NoStream{}}, newEvents(streamLength)...)
-				if err != nil {
+				if err != nil && codeOf(err) != esdb.ErrorCodeWrongExpectedVersion {
 					return err
 				}
 			}
 		})
 	}
-	return int(end) * streamLength, group.Wait()
+	return group.Wait()
 }
 
 // each runs do in several goroutines until the time is over, and returns how much was done, in a second and in all.

@@ -43,6 +43,7 @@ func run(ctx context.Context, args []string) error {
 	if len(args) == 1 && args[0] == plainCommand {
 		return servePlain(ctx)
 	}
+	heap.Tune() // as the product does: rebuilds, and reads of the log, run in this process
 	if len(args) > 0 && args[0] == logCommand {
 		return runLog(ctx, args[1:])
 	}
@@ -56,7 +57,6 @@ func run(ctx context.Context, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	heap.Tune() // as the product does: rebuilds run in this process
 	r := &report{}
 	if err := measure(ctx, s, r); err != nil {
 		return err

@@ -15,9 +15,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kdesk/client-secrets/eventstore/embedded"
+	"github.com/kdesk/client-secrets/platform/heap"
 )
 
 func main() {
+	heap.Tune()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := command().ExecuteContext(ctx)
 	stop()
