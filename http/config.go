@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/kdesk/client-secrets/commands"
 	"github.com/kdesk/client-secrets/commands/contact"
 	"github.com/kdesk/client-secrets/commands/group"
@@ -81,6 +83,13 @@ type Config struct {
 
 	// Checks are what /readyz looks at beside the index and the issuer, which it always does. None by default.
 	Checks []Check
+
+	// Notices are what operators must know although the server is ready: stable names that give nothing away, since
+	// /readyz is open. nil is none.
+	Notices func() []string
+
+	// Collectors are metrics beside the server's own. None by default.
+	Collectors []prometheus.Collector
 
 	// Inbox lists the mails of development, newest first, for the page /dev/inbox. nil, as in production: there is no such
 	// page.

@@ -142,6 +142,10 @@ func TestOperatorsPages(t *testing.T) {
 	ready = w.as(t, "", "GET", "/readyz", "")
 	require.Equal(t, 503, ready.StatusCode)
 	require.JSONEq(t, `{"ready":false,"missing":["database"]}`, string(ready.body))
+	w.Checks, w.Notices = nil, func() []string { return []string{"event_log_altered"} }
+	ready = w.as(t, "", "GET", "/readyz", "")
+	require.Equal(t, 200, ready.StatusCode, "a notice is for operators: requests are served")
+	require.JSONEq(t, `{"ready":true,"missing":[],"notices":["event_log_altered"]}`, string(ready.body))
 	w.get(t, agent, w.api+"/tickets/"+commandstest.Ticket+"/panel")
 	metrics := w.as(t, "", "GET", "/metrics", "")
 	require.Contains(t, string(metrics.body), `route="/v1/workspaces/:workspace/tickets/:ticket/panel",status="200"`)

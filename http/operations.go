@@ -49,7 +49,7 @@ func (s *Server) registerOperations() {
 	}
 }
 
-// readyz tells whether everything that requests need is there, and names what is not.
+// readyz tells whether everything that requests need is there, names what is not, and adds what operators must know.
 func (s *Server) readyz(f *fiber.Ctx) error {
 	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout)
 	defer cancel()
@@ -72,12 +72,17 @@ func (s *Server) readyz(f *fiber.Ctx) error {
 		status = nethttp.StatusServiceUnavailable
 		f.Set(fiber.HeaderRetryAfter, "2")
 	}
-	return f.Status(status).JSON(readiness{len(missing) == 0, missing})
+	var notices []string
+	if s.Notices != nil {
+		notices = s.Notices()
+	}
+	return f.Status(status).JSON(readiness{len(missing) == 0, missing, notices})
 }
 
 type readiness struct {
 	Ready   bool     `json:"ready"`
 	Missing []string `json:"missing"`
+	Notices []string `json:"notices,omitempty"`
 }
 
 func (s *Server) indexReady(context.Context) error {

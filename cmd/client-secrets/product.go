@@ -62,6 +62,7 @@ type product struct {
 	answers    *operations.Idempotency
 	keyUse     *operations.KeyUse
 	hasher     commands.Hasher
+	alarm      *alarm
 	started    eventstore.Position // the end of the log before anything was read into memory
 }
 
@@ -85,7 +86,7 @@ func assemble(ctx context.Context, b *backends, logger *slog.Logger) (*product, 
 	}
 	p := &product{
 		backends: b, started: started, index: live.New(), hasher: commands.Hasher{Key: key}, answers: operations.NewIdempotency(b.pool, logger),
-		keyUse: operations.NewKeyUse(b.pool, logger),
+		keyUse: operations.NewKeyUse(b.pool, logger), alarm: newAlarm(logger),
 	}
 	p.feed = eventstore.NewFeed(eventstore.FeedConfig{Log: b.log, Decoder: b.codec, Logger: logger})
 	p.runner, err = projections.New(projections.Config{

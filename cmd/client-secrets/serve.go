@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"github.com/kdesk/client-secrets/eventstore"
@@ -83,6 +84,7 @@ func serve(ctx context.Context, c config, logger *slog.Logger, out io.Writer) (e
 	g := p.readLog()
 	g.add("the reactions", react.Run)
 	g.add("the embedded event log", p.watchLog)
+	g.add("the alarm of the event log", func(ctx context.Context) error { return p.alarm.watch(ctx, p.log) })
 	if p.database != nil {
 		g.add("the embedded database", p.database.keep)
 	}
@@ -118,7 +120,8 @@ func newServer(ctx context.Context, c config, p *product, mails *post, logger *s
 		Directory: directory.New(p.pool), TemplateQueries: templatelist.New(p.pool), SecretQueries: secretlist.New(p.pool),
 		Panels: ticketpanel.New(p.pool), Reveals: reveals.New(p.pool), Freshness: p.runner,
 		Idempotency: p.answers, KeyUse: p.keyUse, Authenticator: authenticator, Hasher: p.hasher, WorkspaceIssuers: c.workspaceIssuers(),
-		LogID: hex.EncodeToString(id[:16]), ServerKey: key, Checks: p.checks(), Logger: logger, ShutdownTimeout: c.ShutdownTimeout,
+		LogID: hex.EncodeToString(id[:16]), ServerKey: key, Checks: p.checks(), Notices: p.alarm.notices,
+		Collectors: []prometheus.Collector{p.alarm.counts}, Logger: logger, ShutdownTimeout: c.ShutdownTimeout,
 	})
 }
 

@@ -90,6 +90,7 @@ func TestREADME(t *testing.T) {
 	r := start(t, t.TempDir())
 	defer r.stop()
 	runStory(t, r.dir, string(found[1]))
+	requireAlarm(t, r)
 }
 
 // runStory runs shell lines in one shell. After each stretch its output must contain what the "#>" lines say.

@@ -20,7 +20,8 @@ const (
 type following struct {
 	last       eventstore.Position // the last position considered; eventstore.Start before the first
 	known      anchor              // the last event that is known
-	filter     eventstore.Filter
+	filter     *esdb.SubscriptionFilter
+	takes      func(*eventstore.Record) bool // what the filter takes; servers may take more
 	deliver    func(eventstore.Record) error
 	checkpoint func(eventstore.Position) error
 	progress   bool
@@ -35,7 +36,12 @@ type consumerError struct{ error }
 // it reconnects is not the one that it delivered from. Close ends it too, with ErrUnavailable.
 func (l *Log) Subscribe(ctx context.Context, after eventstore.Position, filter eventstore.Filter,
 	deliver func(eventstore.Record) error, checkpoint func(eventstore.Position) error) error {
-	f := &following{last: after, filter: filter, deliver: deliver, checkpoint: checkpoint}
+	takes := func(r *eventstore.Record) bool { return matches(r, filter) }
+	return l.subscribe(ctx, &following{last: after, filter: subscriptionFilter(filter), takes: takes, deliver: deliver, checkpoint: checkpoint})
+}
+
+// subscribe follows through reconnections.
+func (l *Log) subscribe(ctx context.Context, f *following) error {
 	open, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(l.closing, cancel)()
@@ -99,13 +105,17 @@ func (l *Log) follow(ctx context.Context, f *following) (err error) {
 	}
 }
 
-func (f *following) options() esdb.SubscribeToAllOptions {
-	filter := esdb.ExcludeSystemEventsFilter()
-	if len(f.filter.StreamPrefixes) > 0 {
-		filter = &esdb.SubscriptionFilter{Type: esdb.StreamFilterType, Prefixes: f.filter.StreamPrefixes}
+// subscriptionFilter is what the server is to filter by.
+func subscriptionFilter(filter eventstore.Filter) *esdb.SubscriptionFilter {
+	if len(filter.StreamPrefixes) == 0 {
+		return esdb.ExcludeSystemEventsFilter()
 	}
+	return &esdb.SubscriptionFilter{Type: esdb.StreamFilterType, Prefixes: filter.StreamPrefixes}
+}
+
+func (f *following) options() esdb.SubscribeToAllOptions {
 	return esdb.SubscribeToAllOptions{
-		From: forward(f.last), Filter: filter, MaxSearchWindow: searchWindow, CheckpointInterval: checkpointInterval,
+		From: forward(f.last), Filter: f.filter, MaxSearchWindow: searchWindow, CheckpointInterval: checkpointInterval,
 	}
 }
 
@@ -118,7 +128,7 @@ func (f *following) take(event *esdb.SubscriptionEvent) error {
 			return nil
 		}
 		f.known = anchor{position: r.Position, id: r.ID}
-		if !matches(&r, f.filter) {
+		if !f.takes(&r) {
 			return nil
 		}
 		return f.deliver(r)
