@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+	features "github.com/EventStore/EventStore-Client-Go/v4/protos/serverfeatures"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
@@ -24,6 +26,8 @@ import (
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/kdesk/client-secrets/eventstore/embedded/internal/storage"
 )
 
 // dial is a connection without any client's good manners. Its buffers are small, so that it takes little unread.
@@ -217,6 +221,43 @@ func FuzzReadRequest(f *testing.F) {
 	})
 }
 
+func FuzzAppendRequest(f *testing.F) {
+	for _, m := range []*api.AppendReq{
+		{Content: &api.AppendReq_Options_{Options: &api.AppendReq_Options{StreamIdentifier: &shared.StreamIdentifier{StreamName: []byte("order-1")},
+			ExpectedStreamRevision: &api.AppendReq_Options_Revision{Revision: 3}}}},
+		{Content: &api.AppendReq_ProposedMessage_{ProposedMessage: &api.AppendReq_ProposedMessage{
+			Id:       &shared.UUID{Value: &shared.UUID_Structured_{Structured: &shared.UUID_Structured{MostSignificantBits: 1}}},
+			Metadata: map[string]string{"type": "t", "content-type": "application/json"}, Data: []byte("{}")}}},
+	} {
+		b, err := proto.Marshal(m)
+		require.NoError(f, err)
+		f.Add(b)
+	}
+	refused := func(t *testing.T, err error) bool {
+		if err != nil {
+			require.Equal(t, codes.InvalidArgument, status.Code(err))
+		}
+		return err != nil
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var req api.AppendReq
+		if proto.Unmarshal(b, &req) != nil {
+			return
+		}
+		if name, err := streamName(req.GetOptions().GetStreamIdentifier()); !refused(t, err) {
+			require.NotEmpty(t, name)
+			require.LessOrEqual(t, len(name), maxStreamName)
+		}
+		if expected, err := parseExpected(req.GetOptions()); !refused(t, err) {
+			require.GreaterOrEqual(t, expected, min(storage.ExpectAny, storage.ExpectExists, storage.ExpectNoStream))
+		}
+		m := req.GetProposedMessage()
+		if e, err := newEvent(m.GetId(), m.GetMetadata(), m.GetData(), m.GetCustomMetadata()); !refused(t, err) {
+			require.NotEmpty(t, e.Type)
+		}
+	})
+}
+
 // heap is what is in use after a collection, in MiB.
 func heap() float64 {
 	runtime.GC()
@@ -258,6 +299,34 @@ func TestIdleSubscriptionsCostLittle(t *testing.T) {
 		unharmed(t, c)
 	}
 	t.Logf("%d subscriptions take %.1f MiB, both sides; an append and a read beside them %v", len(calls), used, time.Since(begun)/20)
+	require.Less(t, used, 150.0)
+	require.Less(t, time.Since(begun), 20*time.Second)
+}
+
+func TestAThousandConnectionsHarmNobody(t *testing.T) {
+	const silent, greeted = 500, 500
+	server := startServer(t, testConfig(t.TempDir()))
+	c := connect(t, server.ConnectionString())
+	before := heap()
+	for range silent { // not even a greeting
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Addr())
+		require.NoError(t, err)
+		defer conn.Close()
+	}
+	for range greeted {
+		conn, err := grpc.NewClient(server.Addr(), grpc.WithTransportCredentials(insecure.NewCredentials()),
+			grpc.WithReadBufferSize(0), grpc.WithWriteBufferSize(0))
+		require.NoError(t, err)
+		defer conn.Close()
+		_, err = features.NewServerFeaturesClient(conn).GetSupportedMethods(within(t), empty)
+		require.NoError(t, err)
+	}
+	used := heap() - before
+	begun := time.Now()
+	for range 20 {
+		unharmed(t, c)
+	}
+	t.Logf("%d connections take %.1f MiB, both sides; an append and a read beside them %v", silent+greeted, used, time.Since(begun)/20)
 	require.Less(t, used, 150.0)
 	require.Less(t, time.Since(begun), 20*time.Second)
 }

@@ -1,10 +1,13 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"os"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
@@ -187,6 +190,20 @@ func TestClosingTheServerEndsSubscriptions(t *testing.T) {
 	require.NoError(t, server.Close())
 	require.NotNil(t, s.Recv().SubscriptionDropped)
 	require.NoError(t, server.Close(), "closing twice is fine")
+}
+
+// Clients ping an idle connection every 10 s; a server that minds ends it after the fourth. EVENTSTORE_IDLE=40s waits for that.
+func TestAnIdleSubscriptionLives(t *testing.T) {
+	idle, err := time.ParseDuration(cmp.Or(os.Getenv("EVENTSTORE_IDLE"), "100ms"))
+	require.NoError(t, err)
+	c := newClient(t)
+	s, err := c.SubscribeToStream(t.Context(), "s", esdb.SubscribeToStreamOptions{From: esdb.Start{}})
+	require.NoError(t, err)
+	defer s.Close()
+	require.NotNil(t, next(t, s).CaughtUp)
+	<-time.After(idle) // what is tested is that nothing happens
+	appendTo(t, c, "s", esdb.NoStream{}, event("e"))
+	require.Zero(t, next(t, s).EventAppeared.Event.EventNumber)
 }
 
 // The official Go client cannot filter a read, ask for ids as text, or take stream position messages; others do.

@@ -14,7 +14,9 @@ const (
 	maxMessageBytes = 16 << 20
 	maxStreams      = 100 // concurrent calls on one connection, as the servers allow
 	windowBytes     = 4 << 20
-	bufferBytes     = 256 << 10
+	sendBytes       = 256 << 10 // collected for one write; only while there is something to send
+	receiveBytes    = 32 << 10  // of every connection, for as long as it lasts
+	greeting        = 10 * time.Second
 )
 
 // transportOptions are those of production servers where clients can tell, and larger windows and buffers.
@@ -26,8 +28,10 @@ func transportOptions() []grpc.ServerOption {
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.StaticStreamWindowSize(windowBytes),
 		grpc.StaticConnWindowSize(4 * windowBytes),
-		grpc.ReadBufferSize(bufferBytes),
-		grpc.WriteBufferSize(bufferBytes),
+		grpc.ReadBufferSize(receiveBytes),
+		grpc.WriteBufferSize(sendBytes),
+		grpc.SharedWriteBuffer(true),
+		grpc.ConnectionTimeout(greeting),
 		grpc.WaitForHandlers(true),
 		// Clients ping every 10 s; the default policy would end their connections.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
