@@ -20,6 +20,9 @@ import (
 type Vault interface {
 	// Put encrypts and stores values of a subject. It is idempotent by content id.
 	Put(ctx context.Context, workspace uuid.UUID, subject string, items []vault.Item) ([]vault.Sealed, error)
+	// Fetch and Open decrypt: for what the product has to know of a value by itself. Nothing is shown to anybody.
+	Fetch(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]vault.Ciphertext, error)
+	Open(ctx context.Context, ref vault.Ref, want vault.Sealed, ct vault.Ciphertext) (vault.Secret, error)
 	// Destroy deletes a subject's key and values for ever. It is safe to repeat.
 	Destroy(ctx context.Context, workspace uuid.UUID, subject string) error
 }

@@ -3,6 +3,7 @@ package secret
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -53,6 +54,9 @@ func (c Commands) upgrade(ctx context.Context, req commands.Request, command, id
 		return commands.Result{}, err
 	}
 	items := newValues(&plan, s, command, u.Fields)
+	if err := c.look(ctx, req.Workspace, id, s, &plan); err != nil {
+		return commands.Result{}, err
+	}
 	planned, err := secret.UpgradeTemplate(s, plan)
 	if err != nil {
 		return commands.Result{}, err
@@ -84,4 +88,27 @@ func newValues(plan *secret.Upgrade, s secret.State, command uuid.UUID, values m
 		plan.Values = append(plan.Values, secret.NewValue{Field: field, Version: version, Content: placeholder(command, field, version)})
 	}
 	return items
+}
+
+// look decrypts the values of choices that were narrowed down, and notes no more than whether they are still among them.
+func (c Commands) look(ctx context.Context, workspace, id uuid.UUID, s secret.State, plan *secret.Upgrade) error {
+	plan.Looked = map[string]secret.Looked{}
+	for _, key := range plan.Narrowed(s) {
+		value := s.Value(key)
+		found, err := c.Vault.Fetch(ctx, []uuid.UUID{value.Content.ID})
+		if err != nil {
+			return fmt.Errorf("fetching a choice: %w", err)
+		}
+		want := vault.Sealed{ContentID: value.Content.ID, KeyID: value.Content.KeyID, Alg: value.Content.Alg}
+		copy(want.SHA256[:], value.Content.SHA256)
+		ref := vault.Ref{Workspace: workspace, Subject: domain.Stream(domain.SecretKind, id), Field: key, Version: value.Version}
+		plain, err := c.Vault.Open(ctx, ref, want, found[value.Content.ID])
+		if err != nil {
+			return fmt.Errorf("opening a choice: %w", err)
+		}
+		field, _ := template.Find(plan.New, key)
+		plan.Looked[key] = secret.Looked{Version: value.Version, Fits: field.HasChoice(string(plain))}
+		plain.Clear()
+	}
+	return nil
 }

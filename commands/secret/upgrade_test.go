@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -93,4 +94,27 @@ func TestUpgradeOvertakenByAValue(t *testing.T) {
 	_, err = s.Secrets.UpgradeTemplate(ctx, owner, made.ID, secrets.Upgrade{Fields: map[string]string{"api_key": "slower", "tier": "gold"}})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"k-1", "faster", "slower"}, s.values(t, made.ID, "api_key"))
+}
+
+func TestUpgradeLooksAtChoicesThatMayBeGone(t *testing.T) {
+	s := newScene(t)
+	ctx, owner := t.Context(), s.By(commandstest.Owner)
+	made := map[string]uuid.UUID{}
+	for _, region := range []string{"eu", "us"} {
+		d := s.draft()
+		d.Fields["region"] = region
+		r, err := s.Secrets.Create(ctx, owner, d)
+		require.NoError(t, err)
+		made[region] = r.ID
+	}
+	s.revise(t) // leaves eu only
+	given := secrets.Upgrade{Fields: map[string]string{"tier": "gold"}}
+	_, err := s.Secrets.UpgradeTemplate(ctx, owner, made["eu"], given)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"eu"}, s.values(t, made["eu"], "region"), "kept")
+	_, err = s.Secrets.UpgradeTemplate(ctx, owner, made["us"], given)
+	refused(t, err, domain.Conflict, "upgrade_loses_values")
+	given.Fields["region"] = "eu"
+	_, err = s.Secrets.UpgradeTemplate(ctx, owner, made["us"], given)
+	require.NoError(t, err, "a new choice replaces it")
 }

@@ -18,10 +18,17 @@ var (
 // Upgrade is a move of a secret to a newer version of its template.
 type Upgrade struct {
 	To     int
-	Old    []template.Field // of the version that the secret has
-	New    []template.Field // of version To
-	Lose   bool             // the loss of values is confirmed
-	Values []NewValue       // one per field; checked by template.CheckGiven
+	Old    []template.Field  // of the version that the secret has
+	New    []template.Field  // of version To
+	Lose   bool              // the loss of values is confirmed
+	Values []NewValue        // one per field; checked by template.CheckGiven
+	Looked map[string]Looked // by field key: at the values of those in Narrowed
+}
+
+// Looked is what was found when a value was looked at without being shown: whether it is still one of the choices.
+type Looked struct {
+	Version int
+	Fits    bool
 }
 
 // NewValue is a value that is in the vault already, encrypted as the version that its field has next.
@@ -32,7 +39,7 @@ type NewValue struct {
 }
 
 // UpgradeTemplate moves a secret to a newer version of its template, in one list of events. Values of fields that the
-// version does not have, or has as another type, are cleared if that is confirmed; their history stays. Required fields
+// version does not have, has as another type or without the choice, are cleared if that is confirmed; their history stays. Required fields
 // need a value afterwards. A version that the secret has already, or an older one, changes nothing. A value that was
 // encrypted for another version of its field is ErrValueChanged.
 func UpgradeTemplate(s State, u Upgrade) ([]domain.Event, error) {
@@ -43,6 +50,11 @@ func UpgradeTemplate(s State, u Upgrade) ([]domain.Event, error) {
 		return nil, errors.New("upgrading a secret: the version is missing")
 	case u.To <= s.TemplateVersion:
 		return nil, nil
+	}
+	for _, field := range u.Narrowed(s) {
+		if u.Looked[field].Version != s.Value(field).Version {
+			return nil, ErrValueChanged
+		}
 	}
 	lost := u.lost(s)
 	if err := u.refusal(s, lost); err != nil {
@@ -67,13 +79,29 @@ func UpgradeTemplate(s State, u Upgrade) ([]domain.Event, error) {
 
 // lost returns the fields, in order, whose current values have no place in the new version and are not replaced.
 func (u Upgrade) lost(s State) (fields []string) {
+	narrowed := u.Narrowed(s)
 	for _, key := range slices.Sorted(maps.Keys(s.Values)) {
 		is, stays := template.Find(u.New, key)
 		was, known := template.Find(u.Old, key)
-		if s.Value(key).Set && !u.gives(key) && (!stays || known && was.Type != is.Type) {
+		unfit := slices.Contains(narrowed, key) && !u.Looked[key].Fits
+		if s.Value(key).Set && !u.gives(key) && (!stays || known && was.Type != is.Type || unfit) {
 			fields = append(fields, key)
 		}
 	}
+	return fields
+}
+
+// Narrowed returns the choice fields, in order, that have a value which is not replaced and may be one of the choices that the
+// new version does not have any more: their values have to be looked at.
+func (u Upgrade) Narrowed(s State) (fields []string) {
+	for _, is := range u.New {
+		was, known := template.Find(u.Old, is.Key)
+		if known && was.Type == template.Choice && is.Type == template.Choice && s.Value(is.Key).Set && !u.gives(is.Key) &&
+			slices.ContainsFunc(was.Choices, func(c domain.Private) bool { return !is.HasChoice(c.Text) }) {
+			fields = append(fields, is.Key)
+		}
+	}
+	slices.Sort(fields)
 	return fields
 }
 
@@ -92,7 +120,7 @@ func (u Upgrade) refusal(s State, lost []string) error {
 	}
 	if !u.Lose {
 		for _, field := range lost {
-			point(ErrUpgradeLoses, field, "its value would be cleared: the newest version does not have this field")
+			point(ErrUpgradeLoses, field, "its value would be cleared: the newest version does not have this field or this choice")
 		}
 	}
 	for _, f := range u.New {

@@ -3,6 +3,7 @@ package secret_test
 import (
 	"testing"
 
+	"github.com/kdesk/client-secrets/domain"
 	"github.com/kdesk/client-secrets/domain/domaintest"
 	"github.com/kdesk/client-secrets/domain/secret"
 	"github.com/kdesk/client-secrets/domain/template"
@@ -70,4 +71,38 @@ func TestUpgradeTemplate(t *testing.T) {
 			t.Errorf("%s: %v", name, made)
 		}
 	}
+}
+
+func TestUpgradeOfNarrowedChoices(t *testing.T) {
+	plan := func(names ...string) (list []domain.Private) {
+		for _, n := range names {
+			list = append(list, domain.NewPrivate(n))
+		}
+		return list
+	}
+	upgrade := func(now []domain.Private, lose bool, looked map[string]secret.Looked) when {
+		return func(s state) (events, error) {
+			return secret.UpgradeTemplate(s, secret.Upgrade{
+				To: 4, Old: []template.Field{{Key: "plan", Type: template.Choice, Choices: plan("small", "large")}},
+				New: []template.Field{{Key: "plan", Type: template.Choice, Choices: now}}, Lose: lose, Looked: looked,
+			})
+		}
+	}
+	chosen := secret.ValueSet{Field: "plan", ValueVersion: 1, Content: content(2)}
+	upgraded := secret.TemplateUpgraded{Template: templateID, From: 3, To: 4}
+	looked := func(version int, fits bool) map[string]secret.Looked {
+		return map[string]secret.Looked{"plan": {Version: version, Fits: fits}}
+	}
+	domaintest.Run(t, secret.Evolve, cases{
+		{Name: "more choices need no look", Given: after(chosen), When: upgrade(plan("small", "large", "huge"), false, nil), Then: events{upgraded}},
+		{Name: "fewer need one", Given: after(chosen), When: upgrade(plan("small"), false, nil), Err: secret.ErrValueChanged},
+		{Name: "one of an older value does not count", Given: after(chosen, secret.ValueSet{Field: "plan", ValueVersion: 2, Content: content(3)}),
+			When: upgrade(plan("small"), false, looked(1, true)), Err: secret.ErrValueChanged},
+		{Name: "a choice that is still there stays", Given: after(chosen), When: upgrade(plan("small"), false, looked(1, true)), Then: events{upgraded}},
+		{Name: "one that is gone is not lost unasked", Given: after(chosen), When: upgrade(plan("small"), false, looked(1, false)),
+			Err: secret.ErrUpgradeLoses, At: []string{"body.fields.plan"}},
+		{Name: "confirmed, it is cleared", Given: after(chosen), When: upgrade(plan("small"), true, looked(1, false)),
+			Then: events{secret.ValueCleared{Field: "plan", ValueVersion: 2}, upgraded}},
+		{Name: "no value, no look", Given: given, When: upgrade(plan("small"), false, nil), Then: events{upgraded}},
+	})
 }

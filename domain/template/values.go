@@ -89,7 +89,7 @@ func (f Field) checkValue(value string) error {
 		return ErrFileNeedsUpload
 	case !utf8.ValidString(value):
 		return ErrValueCharacter
-	case f.Type == Choice && !f.hasChoice(value):
+	case f.Type == Choice && !f.HasChoice(value):
 		return ErrNotAChoice
 	case f.Type == Text && utf8.RuneCountInString(value) > MaxTextValue, len(value) > MaxMessageValue:
 		return ErrValueTooLong
@@ -99,7 +99,8 @@ func (f Field) checkValue(value string) error {
 	return nil
 }
 
-func (f Field) hasChoice(value string) bool {
+// HasChoice tells whether a value is one of the field's choices.
+func (f Field) HasChoice(value string) bool {
 	return slices.ContainsFunc(f.Choices, func(c domain.Private) bool { return c.Text == value })
 }
 
