@@ -13,6 +13,7 @@ import (
 	"github.com/kdesk/client-secrets/commands/contact"
 	"github.com/kdesk/client-secrets/commands/group"
 	"github.com/kdesk/client-secrets/commands/imports"
+	"github.com/kdesk/client-secrets/commands/invitation"
 	"github.com/kdesk/client-secrets/commands/live"
 	"github.com/kdesk/client-secrets/commands/member"
 	"github.com/kdesk/client-secrets/commands/reveal"
@@ -50,6 +51,7 @@ type Config struct {
 	Imports    *imports.Commands
 
 	Verifications verification.Commands
+	Invitations   invitation.Commands
 
 	// Index decides what each caller sees. Until it is ready, every request is answered with 503.
 	Index *live.Index
@@ -121,7 +123,8 @@ func (c Config) withDefaults() (Config, error) {
 	for name, missing := range map[string]bool{
 		"Workspaces": c.Workspaces.Run == nil, "Members": c.Members.Run == nil, "Groups": c.Groups.Run == nil,
 		"Contacts": c.Contacts.Run == nil, "Tickets": c.Tickets.Run == nil, "Templates": c.Templates.Run == nil,
-		"Secrets": c.Secrets.Run == nil, "Gate": c.Gate == nil, "Imports": c.Imports == nil, "Verifications": c.Verifications.Run == nil || c.Verifications.Codes == nil, "Index": c.Index == nil, "Directory": c.Directory == nil,
+		"Secrets": c.Secrets.Run == nil, "Gate": c.Gate == nil, "Imports": c.Imports == nil, "Verifications": c.Verifications.Run == nil || c.Verifications.Codes == nil,
+		"Invitations": c.Invitations.Members.Run == nil || c.Invitations.Tokens == nil, "Index": c.Index == nil, "Directory": c.Directory == nil,
 		"TemplateQueries": c.TemplateQueries == nil, "SecretQueries": c.SecretQueries == nil, "Panels": c.Panels == nil,
 		"Reveals": c.Reveals == nil, "Freshness": c.Freshness == nil, "Idempotency": c.Idempotency == nil,
 		"Authenticator": c.Authenticator == nil, "Hasher": len(c.Hasher.Key) == 0, "LogID": c.LogID == "",

@@ -62,6 +62,14 @@ var everything = map[string]operation{
 		return ask{[]string{p.thing("members")}, fmt.Sprintf(`{"issuer":%q,"subject":%q}`, p.issuer.URL, uuid.NewString())}
 	}},
 
+	"invite-member": {owners: true, off: true, ask: func(p *prop) ask {
+		id := p.thing("members")
+		require.Equal(p.t, 200, p.as(p.t, owner, "PATCH", p.api+"/members/"+url.PathEscape(id), `{"email":"n@example.com"}`).StatusCode)
+		return ask{in: []string{id}}
+	}},
+	"withdraw-invitation": {owners: true, off: true, ask: thing("members", "")},
+	"accept-invitation":   {outside: true, off: true, refuse: true, ask: body(`{"token":"csi_made_up"}`)},
+
 	"remove-member-identity": {owners: true, off: true, ask: thing("members", "")},
 
 	"list-groups":    {needs: needs(domain.DirectoryManage), off: true, ask: none},

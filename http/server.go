@@ -32,6 +32,7 @@ type Server struct {
 	metrics   *metrics
 	written   ownWrites
 	panels    panels
+	refusals  *refusals
 	described []byte
 }
 
@@ -42,7 +43,7 @@ func New(config Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{Config: config, positions: newPositions(config.LogID), cursors: cursors{config.ServerKey}, metrics: newMetrics(config.Collectors),
-		written: newOwnWrites(), panels: newPanels()}
+		written: newOwnWrites(), panels: newPanels(), refusals: newRefusals()}
 	s.app = fiber.New(fiber.Config{
 		AppName: "client-secrets", StreamRequestBody: true, DisablePreParseMultipartForm: true, CaseSensitive: true, StrictRouting: true,
 		DisableStartupMessage: true, DisableDefaultDate: false, ErrorHandler: s.failBefore, ReadBufferSize: headerBytes,
@@ -104,6 +105,7 @@ func (s *Server) routes() {
 	s.workspaceRoutes()
 	s.apiKeyRoutes()
 	s.memberRoutes()
+	s.invitationRoutes()
 	s.groupRoutes()
 	s.contactRoutes()
 	s.ticketRoutes()

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 
 	"github.com/kdesk/client-secrets/commands/reactions"
-	verifications "github.com/kdesk/client-secrets/commands/verification"
 	"github.com/kdesk/client-secrets/http"
 	"github.com/kdesk/client-secrets/platform/mail"
 )
@@ -27,7 +26,7 @@ func openPost(c config, logger *slog.Logger) (p *post, err error) {
 		url = p.inbox.URL()
 	}
 	if url == "" {
-		logger.Info("SMTP_URL is not set: verification codes cannot be sent")
+		logger.Info("SMTP_URL is not set: verification codes and invitations cannot be sent")
 		return p, nil
 	}
 	if p.sender, err = mail.NewSender(url); err != nil {
@@ -62,12 +61,13 @@ func (p *post) shown() func() []http.InboxMail {
 }
 
 // reactions are those that send mails; none if they cannot be sent.
-func (p *post) reactions(v verifications.Commands, logger *slog.Logger) []reactions.Reaction {
+func (p *post) reactions(h handlers, logger *slog.Logger) []reactions.Reaction {
 	if p.sender == nil {
 		return nil
 	}
 	return []reactions.Reaction{
-		reactions.Codes{Run: v.Run, Codes: v.Codes, Mailer: p, Logger: logger},
-		reactions.AddressChanges{Run: v.Run, Mailer: p, Logger: logger},
+		reactions.Codes{Run: h.members.Run, Codes: h.verifications.Codes, Mailer: p, Logger: logger},
+		reactions.Invitations{Run: h.members.Run, Tokens: h.invitations.Tokens, Mailer: p, Logger: logger},
+		reactions.AddressChanges{Run: h.members.Run, Mailer: p, Logger: logger},
 	}
 }

@@ -13,6 +13,7 @@ import (
 	groups "github.com/kdesk/client-secrets/commands/group"
 	"github.com/kdesk/client-secrets/commands/imports"
 	"github.com/kdesk/client-secrets/commands/imports/formats"
+	invitations "github.com/kdesk/client-secrets/commands/invitation"
 	"github.com/kdesk/client-secrets/commands/live"
 	members "github.com/kdesk/client-secrets/commands/member"
 	"github.com/kdesk/client-secrets/commands/reveal"
@@ -48,6 +49,7 @@ type handlers struct {
 	imports    *imports.Commands
 
 	verifications verifications.Commands
+	invitations   invitations.Commands
 }
 
 // product is the whole of it on its backends, without HTTP.
@@ -113,6 +115,7 @@ func assemble(ctx context.Context, b *backends, logger *slog.Logger) (*product, 
 		rotation:   rotation.Commands{Run: run, Keys: b.vault},
 
 		verifications: verifications.Commands{Run: run, Codes: verifications.NewCodes(b.vault)},
+		invitations:   invitations.Commands{Members: members.Commands{Run: run, Hasher: p.hasher}, Tokens: invitations.NewTokens(b.vault)},
 	}
 	p.commands.imports = imports.New(p.commands.secrets, p.hasher, formats.Readers())
 	return p, nil

@@ -72,12 +72,12 @@ func serve(ctx context.Context, c config, logger *slog.Logger, out io.Writer) (e
 		return err
 	}
 	defer func() { err = errors.Join(err, mails.close()) }()
-	p.commands.verifications.Mails = mails.sender != nil
+	p.commands.verifications.Mails, p.commands.invitations.Mails = mails.sender != nil, mails.sender != nil
 	server, err := newServer(ctx, c, p, mails, logger)
 	if err != nil {
 		return err
 	}
-	react, err := p.newReactions(logger, mails.reactions(p.commands.verifications, logger)...)
+	react, err := p.newReactions(logger, mails.reactions(p.commands, logger)...)
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func newServer(ctx context.Context, c config, p *product, mails *post, logger *s
 	return http.New(http.Config{
 		Workspaces: p.commands.workspaces, Members: p.commands.members, Groups: p.commands.groups, Contacts: p.commands.contacts,
 		Tickets: p.commands.tickets, Templates: p.commands.templates, Secrets: p.commands.secrets, Gate: p.gate, Imports: p.commands.imports, ImportLimit: c.ImportLimit, Index: p.index,
-		Verifications: p.commands.verifications, Inbox: mails.shown(),
+		Verifications: p.commands.verifications, Invitations: p.commands.invitations, Inbox: mails.shown(),
 		Directory: directory.New(p.pool), TemplateQueries: templatelist.New(p.pool), SecretQueries: secretlist.New(p.pool),
 		Panels: ticketpanel.New(p.pool), Reveals: reveals.New(p.pool), Freshness: p.runner,
 		Idempotency: p.answers, KeyUse: p.keyUse, Authenticator: authenticator, Hasher: p.hasher, WorkspaceIssuers: c.workspaceIssuers(),

@@ -104,6 +104,6 @@ func TestSMTPURLIsChecked(t *testing.T) {
 	require.NotContains(t, err.Error()+logged.String(), "needle")
 	nowhere, err := openPost(config{}, logger)
 	require.NoError(t, err)
-	require.Empty(t, nowhere.reactions(handlers{}.verifications, logger))
+	require.Empty(t, nowhere.reactions(handlers{}, logger))
 	require.Nil(t, nowhere.shown())
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/kdesk/client-secrets/commands"
 	contacts "github.com/kdesk/client-secrets/commands/contact"
 	groups "github.com/kdesk/client-secrets/commands/group"
+	invitations "github.com/kdesk/client-secrets/commands/invitation"
 	"github.com/kdesk/client-secrets/commands/live"
 	members "github.com/kdesk/client-secrets/commands/member"
 	"github.com/kdesk/client-secrets/commands/reveal"
@@ -48,6 +49,7 @@ type World struct {
 	Secrets    secrets.Commands
 
 	Verifications verifications.Commands
+	Invitations   invitations.Commands
 	Feed          *eventstore.Feed
 
 	vault vault.Config
@@ -151,6 +153,7 @@ func join(t testing.TB, server *storetest.Server, c vault.Config) *World {
 	w.Templates = templates.Commands{Run: w.Run}
 	w.Secrets = secrets.Commands{Run: w.Run, Vault: v}
 	w.Verifications = verifications.Commands{Run: w.Run, Codes: verifications.NewCodes(v), Mails: true}
+	w.Invitations = invitations.Commands{Members: w.Members, Tokens: invitations.NewTokens(v), Mails: true}
 	w.start(t)
 	return w
 }

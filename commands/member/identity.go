@@ -16,7 +16,7 @@ var errIdentityTaken = domain.Refuse(domain.Conflict, "identity_taken", "this si
 
 // BindIdentity makes a sign-in the member's. Only owners may. A sign-in is one member's at a time.
 func (c Commands) BindIdentity(ctx context.Context, req commands.Request, id, issuer, subject string) (commands.Result, error) {
-	if err := c.authoriseOwner(ctx, req); err != nil {
+	if err := c.AuthoriseOwner(ctx, req); err != nil {
 		return commands.Result{}, err
 	}
 	issuer, hash, err := c.Hasher.Identity(issuer, subject)
@@ -65,7 +65,7 @@ func (c Commands) Bind(ctx context.Context, req commands.Request, id string, has
 
 // UnbindIdentity takes a member's sign-in away. Only owners may.
 func (c Commands) UnbindIdentity(ctx context.Context, req commands.Request, id string) (commands.Result, error) {
-	if err := c.authoriseOwner(ctx, req); err != nil {
+	if err := c.AuthoriseOwner(ctx, req); err != nil {
 		return commands.Result{}, err
 	}
 	return c.decide(ctx, req, id, member.UnbindIdentity)

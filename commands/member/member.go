@@ -85,7 +85,7 @@ func (c Commands) Remove(ctx context.Context, req commands.Request, id string) (
 
 // SetPermissions gives a member exactly these permissions. Only owners may.
 func (c Commands) SetPermissions(ctx context.Context, req commands.Request, id string, permissions []domain.Permission) (commands.Result, error) {
-	if err := c.authoriseOwner(ctx, req); err != nil {
+	if err := c.AuthoriseOwner(ctx, req); err != nil {
 		return commands.Result{}, err
 	}
 	return c.decide(ctx, req, id, func(s member.State) ([]domain.Event, error) {
@@ -93,8 +93,8 @@ func (c Commands) SetPermissions(ctx context.Context, req commands.Request, id s
 	})
 }
 
-// authoriseOwner refuses whoever does not own the workspace, by all that is recorded up to now on any instance.
-func (c Commands) authoriseOwner(ctx context.Context, req commands.Request) error {
+// AuthoriseOwner refuses whoever does not own the workspace, by all that is recorded up to now on any instance.
+func (c Commands) AuthoriseOwner(ctx context.Context, req commands.Request) error {
 	if err := c.Run.Fresh(ctx); err != nil {
 		return err
 	}

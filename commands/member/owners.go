@@ -15,7 +15,7 @@ import (
 
 // SetOwner makes a member an owner, or no longer one. Only owners may; the last owner stays.
 func (c Commands) SetOwner(ctx context.Context, req commands.Request, id string, owner bool) (commands.Result, error) {
-	if err := c.authoriseOwner(ctx, req); err != nil {
+	if err := c.AuthoriseOwner(ctx, req); err != nil {
 		return commands.Result{}, err
 	}
 	return c.decideRelying(ctx, req, id, func(s member.State) ([]domain.Event, error) {

@@ -9,11 +9,10 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/kdesk/client-secrets/commands"
 	"github.com/kdesk/client-secrets/domain"
 )
 
@@ -48,47 +47,20 @@ func ParseCode(text string) (Code, error) {
 // is compares in constant time.
 func (c Code) is(other Code) bool { return subtle.ConstantTimeCompare([]byte(c), []byte(other)) == 1 }
 
-// Keys gives the installation's own keys by name; it makes those that are missing.
-type Keys interface {
-	ServerKey(ctx context.Context, name string) ([]byte, error)
-}
-
-// Codes derives codes from challenges. Whoever reads the log can not: it takes a key of the server. Every month has a key of
-// its own, and each challenge names the one it uses. Make one with NewCodes.
+// Codes derives codes from challenges. Whoever reads the log can not: it takes a key of the server. Each challenge names the
+// one it uses. Make one with NewCodes.
 type Codes struct {
-	keys  Keys
-	mu    sync.Mutex
-	known map[string][]byte
+	keys *commands.MonthlyKeys
 }
 
 // NewCodes returns codes under a server's keys.
-func NewCodes(keys Keys) *Codes { return &Codes{keys: keys, known: map[string][]byte{}} }
-
-// keyIDAt names the key of a time.
-func keyIDAt(now time.Time) string { return now.UTC().Format("2006-01") }
-
-const maxKnown = 3 // more months than can be in use
-
-func (c *Codes) key(ctx context.Context, id string) ([]byte, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if key, ok := c.known[id]; ok {
-		return key, nil
-	}
-	key, err := c.keys.ServerKey(ctx, "verification-codes/"+id)
-	if err != nil {
-		return nil, fmt.Errorf("loading the key of verification codes: %w", err)
-	}
-	if len(c.known) >= maxKnown {
-		clear(c.known)
-	}
-	c.known[id] = key
-	return key, nil
+func NewCodes(keys commands.ServerKeys) *Codes {
+	return &Codes{commands.NewMonthlyKeys(keys, "verification-codes")}
 }
 
 // Of returns the code of a member's challenge.
 func (c *Codes) Of(ctx context.Context, workspace uuid.UUID, member string, challenge uuid.UUID, keyID string) (Code, error) {
-	key, err := c.key(ctx, keyID)
+	key, err := c.keys.Get(ctx, keyID)
 	if err != nil {
 		return "", err
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/kdesk/client-secrets/commands"
 )
 
 func TestCodesStayAsTheyAre(t *testing.T) {
@@ -93,7 +95,7 @@ func TestEveryMonthHasItsKey(t *testing.T) {
 		require.NoError(t, err)
 		return code
 	}
-	assert.Equal(t, "2026-05", keyIDAt(time.Date(2026, 5, 31, 23, 0, 0, 0, time.UTC)))
+	assert.Equal(t, "2026-05", commands.KeyIDAt(time.Date(2026, 5, 31, 23, 0, 0, 0, time.UTC)))
 	may := of("2026-05")
 	assert.NotEqual(t, string(may), string(of("2026-06")))
 	assert.Equal(t, string(may), string(of("2026-05")))

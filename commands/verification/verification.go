@@ -87,9 +87,9 @@ func (c Commands) Request(ctx context.Context, req commands.Request) (Requested,
 	}
 	command := uuid.NewSHA1(req.Command(), []byte("code for "+req.Actor.Session))
 	wish := verification.Wish{
-		Challenge: commands.NewID(command, 0), Member: req.Actor.ID, Session: req.Actor.Session, KeyID: keyIDAt(c.Run.Now()),
+		Challenge: commands.NewID(command, 0), Member: req.Actor.ID, Session: req.Actor.Session, KeyID: commands.KeyIDAt(c.Run.Now()),
 	}
-	if _, err := c.Codes.key(ctx, wish.KeyID); err != nil {
+	if _, err := c.Codes.keys.Get(ctx, wish.KeyID); err != nil {
 		return Requested{}, err
 	}
 	result, err := c.run(ctx, req, command, func(s verification.State) ([]domain.Event, error) {

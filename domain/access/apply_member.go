@@ -51,6 +51,8 @@ func memberOf(e domain.Event) (string, bool) {
 		return e.ID, true
 	case events.Invited:
 		return e.ID, true
+	case events.InvitationEnded:
+		return e.ID, true
 	case events.IdentityBound:
 		return e.ID, true
 	case events.IdentityUnbound:

@@ -40,6 +40,7 @@ var types = index(
 	of[workspace.KeyEpochRetired](domain.WorkspaceKind),
 	of[member.Synced](domain.MemberKind),
 	of[member.Invited](domain.MemberKind),
+	of[member.InvitationEnded](domain.MemberKind),
 	of[member.IdentityBound](domain.MemberKind),
 	of[member.IdentityUnbound](domain.MemberKind),
 	of[member.PermissionsChanged](domain.MemberKind),

@@ -26,14 +26,34 @@ type Synced struct {
 type Invited struct {
 	ID         string    `json:"id"`
 	Invitation uuid.UUID `json:"invitation"`
+	KeyID      string    `json:"key_id,omitempty"` // generation of the server key that the token derives from
 	ExpiresAt  time.Time `json:"expires_at"`
 }
+
+// InvitationEnded tells that an invitation can no longer be accepted.
+type InvitationEnded struct {
+	ID         string        `json:"id"`
+	Invitation uuid.UUID     `json:"invitation"`
+	Reason     InvitationEnd `json:"reason"`
+}
+
+// InvitationEnd says why an invitation ended. A newer one, another address, a sign-in, deactivation and removal end one as
+// well: those are facts of their own.
+type InvitationEnd string
+
+// The reasons.
+const (
+	Withdrawn     InvitationEnd = "withdrawn"     // by an owner
+	Undeliverable InvitationEnd = "undeliverable" // the mail was refused for good
+)
 
 // IdentityBound makes a sign-in the member's.
 type IdentityBound struct {
 	ID          string `json:"id"`
 	Issuer      string `json:"issuer"`
 	SubjectHash []byte `json:"subject_hash"` // keyed HMAC-SHA256 of issuer and subject
+
+	Invitation uuid.UUID `json:"invitation,omitzero"` // that was accepted; absent if an owner named the sign-in
 }
 
 // IdentityUnbound ends that.
@@ -89,6 +109,9 @@ func (Synced) EventType() string { return "member.synced.v1" }
 
 // EventType returns the stored name.
 func (Invited) EventType() string { return "member.invited.v1" }
+
+// EventType returns the stored name.
+func (InvitationEnded) EventType() string { return "member.invitation_ended.v1" }
 
 // EventType returns the stored name.
 func (IdentityBound) EventType() string { return "member.identity_bound.v1" }

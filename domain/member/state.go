@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/kdesk/client-secrets/domain"
 )
@@ -18,6 +21,9 @@ type State struct {
 	Owner         bool
 	Permissions   []domain.Permission // in the order of domain.Permissions
 	Identity      *Identity           // nil if no sign-in is bound
+	Invitation    *Invitation         // that can be accepted; nil if none can
+	Accepted      uuid.UUID           // the invitation that the sign-in came by
+	Invited       []time.Time         // when the latest invitations were sent, oldest first
 	Erased        bool                // for ever, from the request on: the key of the member's personal data goes
 	KeyDestroyed  bool                // it is gone
 }
@@ -41,10 +47,16 @@ func Evolve(s State, e domain.Event) (State, error) {
 	switch e := e.(type) {
 	case Synced:
 		s = s.synced(e)
+	case Invited:
+		s = s.invite(e)
+	case InvitationEnded:
+		if s.Invitation != nil && s.Invitation.ID == e.Invitation {
+			s.Invitation = nil
+		}
 	case IdentityBound:
-		s.Identity = &Identity{Issuer: e.Issuer, SubjectHash: e.SubjectHash}
+		s.Identity, s.Accepted, s.Invitation = &Identity{Issuer: e.Issuer, SubjectHash: e.SubjectHash}, e.Invitation, nil
 	case IdentityUnbound:
-		s.Identity = nil
+		s.Identity, s.Accepted = nil, uuid.Nil
 	case PermissionsChanged:
 		s.Permissions = changed(s.Permissions, e)
 	case OwnershipChanged:
@@ -52,17 +64,28 @@ func Evolve(s State, e domain.Event) (State, error) {
 	case Removed:
 		s = State{Incarnation: s.Incarnation, SourceVersion: s.SourceVersion, Erased: s.Erased, KeyDestroyed: s.KeyDestroyed}
 	case EraseRequested:
-		s.Erased = true
+		s.Erased, s.Invitation = true, nil
 	case Erased:
 		s.Erased, s.KeyDestroyed = true, true
-	case Invited, OwnershipReliedOn, DenialsSuppressed:
+	case OwnershipReliedOn, DenialsSuppressed:
 	default:
 		return s, fmt.Errorf("a member has no %s", e.EventType())
 	}
 	return s, nil
 }
 
+func (s State) invite(e Invited) State {
+	s.Invitation = &Invitation{ID: e.Invitation, KeyID: e.KeyID, ExpiresAt: e.ExpiresAt}
+	latest := s.Invited[max(0, len(s.Invited)-maxInvitations+1):]
+	s.Invited = append(slices.Clone(latest), e.ExpiresAt.Add(-InvitationValidity))
+	return s
+}
+
+// synced takes a profile over. An invitation was for whoever reads the mail of an active member.
 func (s State) synced(e Synced) State {
+	if !e.Active || !bytes.Equal(s.Profile.EmailHash, e.EmailHash) {
+		s.Invitation = nil
+	}
 	s.Exists = true
 	s.Incarnation = e.Incarnation
 	s.SourceVersion = domain.NewestVersion(s.SourceVersion, e.SourceVersion)

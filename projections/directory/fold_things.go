@@ -19,6 +19,8 @@ func directoryID(e domain.Event) (kind, id string, ok bool) {
 		return domain.MemberKind, v.ID, true
 	case member.Invited:
 		return domain.MemberKind, v.ID, true
+	case member.InvitationEnded:
+		return domain.MemberKind, v.ID, true
 	case member.IdentityBound:
 		return domain.MemberKind, v.ID, true
 	case member.IdentityUnbound:
