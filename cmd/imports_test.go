@@ -49,7 +49,7 @@ var rules = []rule{
 }
 
 var httpMayUse = []string{"github.com/google/uuid", "github.com/gofiber/fiber/v2", "github.com/danielgtaylor/huma/v2",
-	"github.com/coreos/go-oidc/v3", "github.com/prometheus/client_golang", "github.com/hashicorp/golang-lru/v2",
+	"github.com/elimity-com/scim", "github.com/scim2/filter-parser/v2", "github.com/coreos/go-oidc/v3", "github.com/prometheus/client_golang", "github.com/hashicorp/golang-lru/v2",
 	"github.com/valyala/fasthttp", "golang.org/x/sync", "golang.org/x/oauth2"}
 
 func TestImportsStayInPlace(t *testing.T) {

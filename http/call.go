@@ -29,6 +29,8 @@ const (
 	minWaitTime = 5 * time.Second
 )
 
+var errStarting = domain.Refuse(domain.Unavailable, "starting", "the server has not caught up with the log yet; retrying is safe")
+
 var errBehind = domain.Refuse(domain.Unavailable, "read_model_behind", "the position that was asked for is not there yet; retrying is safe")
 
 // call is one request after it was admitted: who asks, where, and how.
@@ -84,7 +86,7 @@ func (c *call) require(any ...domain.Permission) error {
 // admit reads what a request says about itself and finds out who sends it.
 func (s *Server) admit(f *fiber.Ctx, correlation uuid.UUID) (*call, error) {
 	if !s.Index.Ready() {
-		return nil, domain.Refuse(domain.Unavailable, "starting", "the server has not caught up with the log yet; retrying is safe")
+		return nil, errStarting
 	}
 	c := &call{server: s, correlation: correlation}
 	var err error

@@ -112,6 +112,9 @@ func (s *Server) putMember(ctx context.Context, c *call, id string, in *putMembe
 }
 
 func (s *Server) changeMember(ctx context.Context, c *call, id string, in *changeMember) (changed, error) {
-	r, err := s.Members.Patch(ctx, c.request(), id, member.Change(in.Body))
+	b := in.Body
+	r, err := s.Members.Patch(ctx, c.request(), id, member.Change{
+		Name: b.Name, Email: b.Email, Division: b.Division, Title: b.Title, Active: b.Active,
+	})
 	return changedTo(id, r), err
 }

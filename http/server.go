@@ -11,6 +11,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
 	"github.com/gofiber/fiber/v2"
+
+	"github.com/kdesk/client-secrets/http/scim"
 )
 
 const (
@@ -33,6 +35,7 @@ type Server struct {
 	written   ownWrites
 	panels    panels
 	refusals  *refusals
+	scim      *scim.Endpoint
 	described []byte
 }
 
@@ -52,6 +55,10 @@ func New(config Config) (*Server, error) {
 	})
 	s.app.Use(s.observe)
 	s.registerOperations()
+	if s.scim, err = scim.New(scim.Config{Members: s.Members, Groups: s.Groups, Directory: s.Directory}); err != nil {
+		return nil, err
+	}
+	s.app.Use(scimPath, s.provision)
 	s.app.Use("/v1", s.guard)
 	s.serveImports()
 	s.app.Use("/v1", s.readBody)

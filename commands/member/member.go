@@ -2,6 +2,7 @@
 package member
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/google/uuid"
@@ -36,6 +37,9 @@ func (c Commands) Sync(ctx context.Context, req commands.Request, profile member
 
 // sync takes a profile over. The last owner cannot be made inactive: nobody could undo it.
 func (c Commands) sync(req commands.Request, s member.State, profile member.Profile) ([]domain.Event, error) {
+	if s.Exists { // who does not know what an identity provider calls them does not take it away
+		profile.UserName, profile.ExternalID = cmp.Or(profile.UserName, s.Profile.UserName), cmp.Or(profile.ExternalID, s.Profile.ExternalID)
+	}
 	profile.EmailHash = c.Hasher.Email(profile.Email)
 	events, err := member.Sync(s, profile)
 	if len(events) > 0 && s.Owner && !profile.Active && c.otherOwners(req.Workspace, profile.ID) == 0 {
@@ -48,6 +52,7 @@ func (c Commands) sync(req commands.Request, s member.State, profile member.Prof
 type Change struct {
 	Name, Email, Division, Title *string
 	Active                       *bool
+	UserName, ExternalID         *string // as an identity provider has them
 }
 
 // Patch changes parts of what the directory says of a member.
@@ -66,6 +71,8 @@ func (c Commands) Patch(ctx context.Context, req commands.Request, id string, ch
 		commands.Set(&p.Division, change.Division)
 		commands.Set(&p.Title, change.Title)
 		commands.Set(&p.Active, change.Active)
+		commands.Set(&p.UserName, change.UserName)
+		commands.Set(&p.ExternalID, change.ExternalID)
 		return c.sync(req, s, p)
 	}, deactivates)
 }

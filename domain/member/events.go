@@ -20,6 +20,8 @@ type Synced struct {
 	Division      string         `json:"division,omitempty"`
 	Title         domain.Private `json:"title"`
 	Active        bool           `json:"active"`
+	UserName      domain.Private `json:"user_name,omitzero"`   // as an identity provider calls them
+	ExternalID    domain.Private `json:"external_id,omitzero"` // of theirs at the identity provider
 }
 
 // Invited starts an invitation by mail.

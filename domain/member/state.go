@@ -92,6 +92,7 @@ func (s State) synced(e Synced) State {
 	s.Profile = Profile{
 		ID: e.ID, SourceVersion: e.SourceVersion, Name: e.Name.Text, Email: e.Email.Text, EmailHash: e.EmailHash,
 		Division: e.Division, Title: e.Title.Text, Active: e.Active,
+		UserName: e.UserName.Text, ExternalID: e.ExternalID.Text,
 	}
 	return s
 }

@@ -23,6 +23,8 @@ type Profile struct {
 	Division      string
 	Title         string
 	Active        bool
+	UserName      string // as an identity provider calls them; empty if none told
+	ExternalID    string // of theirs at the identity provider; empty if none told
 }
 
 // String redacts: a profile is personal data.
@@ -53,6 +55,7 @@ func Sync(s State, profile Profile) ([]domain.Event, error) {
 		ID: profile.ID, SourceVersion: profile.SourceVersion, Incarnation: incarnation,
 		Name: domain.NewPrivate(profile.Name), Email: domain.NewPrivate(profile.Email), EmailHash: profile.EmailHash,
 		Division: profile.Division, Title: domain.NewPrivate(profile.Title), Active: profile.Active,
+		UserName: domain.NewPrivate(profile.UserName), ExternalID: domain.NewPrivate(profile.ExternalID),
 	}}, nil
 }
 
@@ -65,6 +68,8 @@ func checkProfile(in Profile) (Profile, error) {
 	out.Email = p.Email("body.email", in.Email)
 	out.Division = p.Line("body.division", in.Division, domain.MaxName)
 	out.Title = p.Line("body.title", in.Title, domain.MaxName)
+	out.UserName = p.Line("body.user_name", in.UserName, domain.MaxName)
+	out.ExternalID = p.Line("body.external_id", in.ExternalID, domain.MaxName)
 	return out, p.Err()
 }
 
@@ -72,5 +77,5 @@ func checkProfile(in Profile) (Profile, error) {
 func (a Profile) same(b Profile) bool {
 	return a.ID == b.ID && (b.SourceVersion == "" || a.SourceVersion == b.SourceVersion) && a.Name == b.Name &&
 		a.Email == b.Email && bytes.Equal(a.EmailHash, b.EmailHash) && a.Division == b.Division && a.Title == b.Title &&
-		a.Active == b.Active
+		a.Active == b.Active && a.UserName == b.UserName && a.ExternalID == b.ExternalID
 }

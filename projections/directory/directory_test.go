@@ -204,7 +204,8 @@ func TestPagesAreStableUnderInserts(t *testing.T) {
 		seen = append(seen, names(got.Items, func(m directory.Member) string { return m.ID })...)
 		if page.After == "" { // sorts before what was read
 			_, err = pool.Exec(ctx, `INSERT INTO directory.member (workspace, id, name, email, division, title, active, owner, permissions,
-				issuers, subject_hashes, incarnation, revision) VALUES ($1, 'zd:aa', 'aa', '', '', '', true, false, '{}', '{}', '{}', 1, 0)`, h.Workspace)
+				issuers, subject_hashes, incarnation, revision, user_name, external_id)
+				VALUES ($1, 'zd:aa', 'aa', '', '', '', true, false, '{}', '{}', '{}', 1, 0, '', '')`, h.Workspace)
 			require.NoError(t, err)
 		}
 		if page.After = got.Next; page.After == "" {

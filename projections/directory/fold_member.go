@@ -29,7 +29,7 @@ func (f *fold) applyMember(k key, e domain.Recorded) {
 		m.Owner = v.Owner
 		f.forgetFirstOwner(k)
 	case member.Erased:
-		m.Name, m.Email, m.Title = domain.ErasedText, domain.ErasedText, domain.ErasedText
+		m.Name, m.Email, m.Title, m.UserName, m.ExternalID = domain.ErasedText, domain.ErasedText, domain.ErasedText, "", ""
 	case member.Removed:
 		f.removeMember(k)
 	}
@@ -49,6 +49,7 @@ func (f *fold) syncMember(k key, v member.Synced) {
 		f.members.put(k, m)
 	}
 	m.Name, m.Email, m.Division, m.Title, m.Active = v.Name.Text, v.Email.Text, v.Division, v.Title.Text, v.Active
+	m.UserName, m.ExternalID = v.UserName.Text, v.ExternalID.Text
 }
 
 // removeMember ends an incarnation and takes it out of groups and from contacts, so that the next one is in none.

@@ -1,5 +1,7 @@
 CREATE INDEX api_key_by_name ON api_key (workspace, sort, id);
 CREATE INDEX member_by_name ON member (workspace, sort, id);
+CREATE INDEX member_by_login ON member (workspace, login);
+CREATE INDEX member_by_external_id ON member (workspace, external_id);
 CREATE INDEX member_by_identity ON member USING gin (subject_hashes);
 CREATE INDEX team_by_name ON team (workspace, sort, id);
 CREATE INDEX team_by_member ON team USING gin (members);

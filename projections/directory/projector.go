@@ -43,7 +43,7 @@ func (Projector) Schema() string { return once.Schema + schema }
 func (Projector) Indexes() string { return indexes }
 
 // Version returns how often the meaning of the tables changed.
-func (Projector) Version() int { return 1 }
+func (Projector) Version() int { return 2 }
 
 // Kinds returns the kinds of streams it reads.
 func (Projector) Kinds() []string {

@@ -52,6 +52,9 @@ type Member struct {
 	IdentityBound bool                `json:"identity_bound"` // can sign in
 	Revision      uint64              `json:"revision"`
 
+	UserName   string `json:"-"` // as an identity provider calls them
+	ExternalID string `json:"-"`
+
 	issuers       []string
 	subjectHashes [][]byte
 	incarnation   int
@@ -98,7 +101,7 @@ type Ticket struct {
 const (
 	workspaceColumns = "name settings first_owner revision"
 	apiKeyColumns    = "name permissions expires_at created_at"
-	memberColumns    = "name email division title active owner permissions issuers subject_hashes incarnation revision"
+	memberColumns    = "name email division title active owner permissions issuers subject_hashes incarnation revision user_name external_id"
 	groupColumns     = "name members revision"
 	contactColumns   = "name company email owners incarnation revision"
 	ticketColumns    = "subject url status category contact contacts created_by assignees followers groups approvers " +
@@ -115,7 +118,7 @@ func apiKeyFields(k *APIKey) []any {
 
 func memberFields(m *Member) []any {
 	return []any{&m.Name, &m.Email, &m.Division, &m.Title, &m.Active, &m.Owner, &m.Permissions, &m.issuers,
-		&m.subjectHashes, &m.incarnation, &m.Revision}
+		&m.subjectHashes, &m.incarnation, &m.Revision, &m.UserName, &m.ExternalID}
 }
 
 func groupFields(g *Group) []any { return []any{&g.Name, &g.Members, &g.Revision} }

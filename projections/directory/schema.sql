@@ -32,6 +32,10 @@ CREATE TABLE member (
 	subject_hashes bytea[] NOT NULL, -- its keyed hash
 	incarnation    integer NOT NULL,
 	revision       bigint  NOT NULL,
+	user_name      text    NOT NULL,
+	external_id    text    NOT NULL,
+	login          text    COLLATE "C" GENERATED ALWAYS AS -- what an identity provider finds them by
+		(left(lower(CASE WHEN user_name <> '' THEN user_name WHEN email <> '' THEN email ELSE id END), 400)) STORED,
 	sort           text    COLLATE "C" GENERATED ALWAYS AS (left(lower(name), 200)) STORED,
 	PRIMARY KEY (workspace, id)
 );
