@@ -32,7 +32,7 @@ var sharedByReadModels = []string{"projections/record", "projections/once", "pro
 var rules = []rule{
 	{folder: "domain", own: []string{"domain"}, others: []string{"github.com/google/uuid"}},
 	{folder: "commands/commandstest", own: []string{"domain", "commands", "eventstore", "platform", "vault"}, any: true},
-	{folder: "commands", own: []string{"domain", "eventstore", "commands", "vault"}, others: []string{"github.com/google/uuid", "golang.org/x/sync"}},
+	{folder: "commands", own: []string{"domain", "eventstore", "commands", "vault"}, others: []string{"github.com/google/uuid", "golang.org/x/sync", "golang.org/x/time"}},
 	{folder: "eventstore/esdb", own: []string{"domain", "eventstore"}, any: true},
 	{folder: "eventstore/embedded", own: []string{"eventstore/embedded"}, any: true},
 	{folder: "eventstore/storetest", own: []string{"eventstore"}, any: true},
@@ -43,6 +43,7 @@ var rules = []rule{
 			"github.com/hashicorp/golang-lru/v2", "golang.org/x/sync"}},
 	{folder: "http", own: []string{"domain", "commands", "projections", "http"}, others: httpMayUse},
 	{folder: "vault", own: []string{"domain", "platform/postgres"}, any: true},
+	{folder: "platform/helpdesk", own: []string{"domain/source"}, any: true},
 	{folder: "platform", own: []string{"platform"}, any: true},
 	{folder: "cmd/eventstored", own: []string{"eventstore/embedded", "platform/heap"}, any: true},
 	{folder: "cmd", own: []string{"cmd", "domain", "commands", "projections", "eventstore", "http", "vault", "platform"}, any: true},

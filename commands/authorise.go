@@ -8,6 +8,7 @@ import (
 	"github.com/kdesk/client-secrets/commands/live"
 	"github.com/kdesk/client-secrets/domain"
 	"github.com/kdesk/client-secrets/domain/access"
+	"github.com/kdesk/client-secrets/domain/workspace"
 )
 
 var (
@@ -26,6 +27,8 @@ func (r *Runner) Authorise(req Request, needed domain.Permission) (err error) {
 	r.Index.View(func(f live.Facts) {
 		held, ok := f.Access.Permissions(req.Workspace, req.Actor, r.Now())
 		switch {
+		case req.Actor.Kind == domain.Source:
+			err = authoriseSource(f, req, needed)
 		case !ok:
 			err = ErrNoWorkspace
 		case !held.Has(needed):
@@ -33,6 +36,14 @@ func (r *Runner) Authorise(req Request, needed domain.Permission) (err error) {
 		}
 	})
 	return err
+}
+
+// authoriseSource lets a helpdesk that the workspace lets in tell of its directory, and do nothing else.
+func authoriseSource(f live.Facts, req Request, needed domain.Permission) error {
+	if _, ok := f.Sources.Of(req.Workspace, workspace.Source(req.Actor.ID)); !ok || needed != domain.DirectoryManage {
+		return ErrForbidden
+	}
+	return nil
 }
 
 // AuthoriseOwner refuses whoever does not own the workspace.

@@ -62,6 +62,7 @@ type Result struct {
 	Revision uint64
 	Position eventstore.Position
 	Changed  bool // false if there was nothing to change; a repeated command answers as the first time
+	Ignored  bool // what was told is older than what is known; not set by a repeated command
 }
 
 // Runner is what all commands run on.

@@ -8,6 +8,7 @@ const (
 	Member   ActorKind = "member"   // a person of the workspace; ID is the member's directory id
 	Service  ActorKind = "service"  // a service account; ID is its API key id
 	Operator ActorKind = "operator" // whoever runs the installation, from the command line
+	Source   ActorKind = "source"   // a helpdesk whose webhooks a workspace lets in; ID is its name, such as "zendesk"
 	System   ActorKind = "system"   // the product itself, carrying out what was asked before
 )
 

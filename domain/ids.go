@@ -19,6 +19,9 @@ const (
 	SecretKind    = "secret"
 	RevealsKind   = "reveals"
 
+	// SourceKind is of what the webhooks of a helpdesk are checked with: subjects of the vault, not streams.
+	SourceKind = "source"
+
 	// VerificationKind is of the codes of one member: its streams are named like those of directory things.
 	VerificationKind = "verification"
 )

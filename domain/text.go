@@ -64,6 +64,38 @@ func CheckEmail(address string) (string, error) {
 	return address, nil
 }
 
+// TidyName returns what CheckName takes of a text whose author cannot be asked to mend it: what is forbidden is left out, a
+// line's end is a space, and it ends at limit characters. Empty if there is nothing to see.
+func TidyName(text string, limit int) string {
+	text = tidy(text, limit, func(r rune) bool { return !forbidden(r) && (!invisible(r) || unicode.Is(joining, r)) })
+	if name, err := CheckName(text, limit); err == nil {
+		return name
+	}
+	return ""
+}
+
+// TidyLine is TidyName for what CheckLine takes.
+func TidyLine(text string, limit int) string {
+	return tidy(text, limit, func(r rune) bool { return !forbidden(r) })
+}
+
+func tidy(text string, limit int, allowed func(rune) bool) string {
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n', r == '\r', r == '\t', r == '\u2028', r == '\u2029':
+			return ' '
+		case !allowed(r), r == utf8.RuneError:
+			return -1
+		}
+		return r
+	}, text)
+	text = strings.TrimSpace(text)
+	if runes := []rune(text); len(runes) > limit {
+		text = strings.TrimSpace(string(runes[:limit]))
+	}
+	return text
+}
+
 func check(text string, limit int, allowed func(rune) bool) (string, error) {
 	if !utf8.ValidString(text) {
 		return "", ErrTextCharacter

@@ -57,6 +57,30 @@ func TestCheckName(t *testing.T) {
 	assert.Len(t, name, 40)
 }
 
+func TestTidiedTextsAreTaken(t *testing.T) {
+	for text, want := range map[string]string{
+		" Printer\non\r\tfire ": "Printer on  fire", "a\u202eb\x00c": "abc", "\u3164": "", "Ann\u200b": "Ann", "\xff\xfe": "",
+		strings.Repeat("é", 30): strings.Repeat("é", 20), "nineteen characters  and": "nineteen characters",
+	} {
+		assert.Equal(t, want, domain.TidyName(text, 20), "%q", text)
+	}
+	assert.Equal(t, "soft\u00adhyphen", domain.TidyLine("soft\u00adhyphen\u202e\n", 20))
+}
+
+func FuzzTidy(f *testing.F) {
+	f.Add("Tenant\u202e\xff\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		if name := domain.TidyName(text, 20); name != "" {
+			checked, err := domain.CheckName(name, 20)
+			assert.NoError(t, err)
+			assert.Equal(t, checked, name)
+		}
+		line, err := domain.CheckLine(domain.TidyLine(text, 20), 20)
+		assert.NoError(t, err)
+		assert.Equal(t, line, domain.TidyLine(text, 20))
+	})
+}
+
 func TestCheckTextKeepsLines(t *testing.T) {
 	text, err := domain.CheckText("one\r\ntwo\n\tthree\n", 100)
 	assert.NoError(t, err)

@@ -18,6 +18,7 @@ import (
 	"github.com/kdesk/client-secrets/commands/member"
 	"github.com/kdesk/client-secrets/commands/reveal"
 	"github.com/kdesk/client-secrets/commands/secret"
+	"github.com/kdesk/client-secrets/commands/source"
 	"github.com/kdesk/client-secrets/commands/template"
 	"github.com/kdesk/client-secrets/commands/ticket"
 	"github.com/kdesk/client-secrets/commands/verification"
@@ -47,6 +48,7 @@ type Config struct {
 	Tickets    ticket.Commands
 	Templates  template.Commands
 	Secrets    secret.Commands
+	Sources    source.Commands
 	Gate       *reveal.Gate
 	Imports    *imports.Commands
 
@@ -67,7 +69,7 @@ type Config struct {
 	// Idempotency remembers the answers of changes that had an Idempotency-Key.
 	Idempotency IdempotencyStore
 
-	// KeyUse keeps when API keys were last used. nil keeps nothing.
+	// KeyUse keeps when API keys were last used, and sources last delivered something. nil keeps nothing.
 	KeyUse KeyUse
 
 	// Authenticator finds out who is calling; Hasher hashes identities as the log has them.
@@ -123,7 +125,7 @@ func (c Config) withDefaults() (Config, error) {
 	for name, missing := range map[string]bool{
 		"Workspaces": c.Workspaces.Run == nil, "Members": c.Members.Run == nil, "Groups": c.Groups.Run == nil,
 		"Contacts": c.Contacts.Run == nil, "Tickets": c.Tickets.Run == nil, "Templates": c.Templates.Run == nil,
-		"Secrets": c.Secrets.Run == nil, "Gate": c.Gate == nil, "Imports": c.Imports == nil, "Verifications": c.Verifications.Run == nil || c.Verifications.Codes == nil,
+		"Secrets": c.Secrets.Run == nil, "Sources": c.Sources.Run == nil, "Gate": c.Gate == nil, "Imports": c.Imports == nil, "Verifications": c.Verifications.Run == nil || c.Verifications.Codes == nil,
 		"Invitations": c.Invitations.Members.Run == nil || c.Invitations.Tokens == nil, "Index": c.Index == nil, "Directory": c.Directory == nil,
 		"TemplateQueries": c.TemplateQueries == nil, "SecretQueries": c.SecretQueries == nil, "Panels": c.Panels == nil,
 		"Reveals": c.Reveals == nil, "Freshness": c.Freshness == nil, "Idempotency": c.Idempotency == nil,

@@ -10,22 +10,31 @@ import (
 	"github.com/kdesk/client-secrets/projections/directory"
 )
 
+// ContactBody is what the helpdesk says of a contact, whole.
+type ContactBody struct {
+	Name          string   `json:"name"`
+	Company       string   `json:"company,omitempty"`
+	Email         string   `json:"email,omitempty"`
+	Owners        []string `json:"owners,omitempty" nullable:"false" doc:"Member ids"`
+	SourceVersion string   `json:"source_version,omitempty" doc:"The source's version or time: older facts than are known are ignored"`
+}
+
+func (b ContactBody) profile(id string) rules.Profile {
+	return rules.Profile{ID: id, SourceVersion: b.SourceVersion, Name: b.Name, Company: b.Company, Email: b.Email, Owners: b.Owners}
+}
+
 type putContact struct {
 	Thing
-	Body struct {
-		Name    string   `json:"name"`
-		Company string   `json:"company,omitempty"`
-		Email   string   `json:"email,omitempty"`
-		Owners  []string `json:"owners,omitempty" nullable:"false" doc:"Member ids"`
-	}
+	Body ContactBody
 }
 
 // ContactChange changes the parts that it names.
 type ContactChange struct {
-	Name    *string   `json:"name,omitempty"`
-	Company *string   `json:"company,omitempty"`
-	Email   *string   `json:"email,omitempty"`
-	Owners  *[]string `json:"owners,omitempty" nullable:"false" doc:"Member ids"`
+	SourceVersion *string   `json:"source_version,omitempty"`
+	Name          *string   `json:"name,omitempty"`
+	Company       *string   `json:"company,omitempty"`
+	Email         *string   `json:"email,omitempty"`
+	Owners        *[]string `json:"owners,omitempty" nullable:"false" doc:"Member ids"`
 }
 
 type changeContact struct {
@@ -43,8 +52,7 @@ func (s *Server) contactRoutes() {
 	})
 	changeThing(s, k, nethttp.MethodPut, "", "Say what a contact is, whole", directoryManage,
 		func(ctx context.Context, c *call, id string, in *putContact) (changed, error) {
-			b := in.Body
-			r, err := s.Contacts.Sync(ctx, c.request(), rules.Profile{ID: id, Name: b.Name, Company: b.Company, Email: b.Email, Owners: b.Owners})
+			r, err := s.Contacts.Sync(ctx, c.request(), in.Body.profile(id))
 			return changedTo(id, r), err
 		})
 	changeThing(s, k, nethttp.MethodPatch, "", "Change parts of a contact", directoryManage,

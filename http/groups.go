@@ -8,12 +8,15 @@ import (
 	"github.com/kdesk/client-secrets/projections/directory"
 )
 
+// GroupBody is what the directory says of a group, whole.
+type GroupBody struct {
+	Name    string   `json:"name"`
+	Members []string `json:"members,omitempty" nullable:"false" doc:"Member ids"`
+}
+
 type putGroup struct {
 	Thing
-	Body struct {
-		Name    string   `json:"name"`
-		Members []string `json:"members,omitempty" nullable:"false" doc:"Member ids"`
-	}
+	Body GroupBody
 }
 
 func (s *Server) groupRoutes() {

@@ -18,15 +18,18 @@ type MemberBody struct {
 	Division string `json:"division,omitempty"`
 	Title    string `json:"title,omitempty"`
 	Active   *bool  `json:"active,omitempty" doc:"true unless given"`
+
+	SourceVersion string `json:"source_version,omitempty" doc:"The source's version or time: older facts than are known are ignored"`
 }
 
 // MemberChange changes the parts that it names.
 type MemberChange struct {
-	Name     *string `json:"name,omitempty"`
-	Email    *string `json:"email,omitempty"`
-	Division *string `json:"division,omitempty"`
-	Title    *string `json:"title,omitempty"`
-	Active   *bool   `json:"active,omitempty"`
+	SourceVersion *string `json:"source_version,omitempty"`
+	Name          *string `json:"name,omitempty"`
+	Email         *string `json:"email,omitempty"`
+	Division      *string `json:"division,omitempty"`
+	Title         *string `json:"title,omitempty"`
+	Active        *bool   `json:"active,omitempty"`
 }
 
 type putMember struct {
@@ -104,11 +107,15 @@ func (s *Server) ownerRoutes(k kind) {
 }
 
 func (s *Server) putMember(ctx context.Context, c *call, id string, in *putMember) (changed, error) {
-	b := in.Body
-	r, err := s.Members.Sync(ctx, c.request(), rules.Profile{
-		ID: id, Name: b.Name, Email: b.Email, Division: b.Division, Title: b.Title, Active: b.Active == nil || *b.Active,
-	})
+	r, err := s.Members.Sync(ctx, c.request(), in.Body.profile(id))
 	return changedTo(id, r), err
+}
+
+func (b MemberBody) profile(id string) rules.Profile {
+	return rules.Profile{
+		ID: id, SourceVersion: b.SourceVersion, Name: b.Name, Email: b.Email, Division: b.Division, Title: b.Title,
+		Active: b.Active == nil || *b.Active,
+	}
 }
 
 func (s *Server) changeMember(ctx context.Context, c *call, id string, in *changeMember) (changed, error) {

@@ -45,6 +45,11 @@ var everything = map[string]operation{
 	"get-settings":     {members: true, off: true, ask: none},
 	"change-settings":  {needs: needs(domain.SettingsManage), off: true, ask: body(`{"remask_seconds":45}`)},
 
+	"list-sources":     {owners: true, off: true, ask: none},
+	"configure-source": {owners: true, off: true, ask: func(*prop) ask { return ask{[]string{"zammad"}, `{"secret":"0123456789abcdef"}`} }},
+	"remove-source":    {owners: true, off: true, ask: in("zammad")},
+	"receive-delivery": {outside: true}, // by whoever can sign it
+
 	"list-api-keys": {owners: true, off: true, ask: none},
 	"issue-api-key": {owners: true, off: true, ask: body(keyBody)},
 	"revoke-api-key": {owners: true, off: true, ask: func(p *prop) ask {

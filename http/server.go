@@ -36,6 +36,7 @@ type Server struct {
 	panels    panels
 	refusals  *refusals
 	scim      *scim.Endpoint
+	receiving chan struct{} // holds one for each delivery that is being received
 	described []byte
 }
 
@@ -46,7 +47,8 @@ func New(config Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{Config: config, positions: newPositions(config.LogID), cursors: cursors{config.ServerKey}, metrics: newMetrics(config.Collectors),
-		written: newOwnWrites(), panels: newPanels(), refusals: newRefusals()}
+		written: newOwnWrites(), panels: newPanels(), refusals: newRefusals(),
+		receiving: make(chan struct{}, receivedAtOnce)}
 	s.app = fiber.New(fiber.Config{
 		AppName: "client-secrets", StreamRequestBody: true, DisablePreParseMultipartForm: true, CaseSensitive: true, StrictRouting: true,
 		DisableStartupMessage: true, DisableDefaultDate: false, ErrorHandler: s.failBefore, ReadBufferSize: headerBytes,
@@ -59,6 +61,7 @@ func New(config Config) (*Server, error) {
 		return nil, err
 	}
 	s.app.Use(scimPath, s.provision)
+	s.app.Post(fiberPath(deliveryPath), s.receive)
 	s.app.Use("/v1", s.guard)
 	s.serveImports()
 	s.app.Use("/v1", s.readBody)
@@ -117,6 +120,7 @@ func (s *Server) routes() {
 	s.contactRoutes()
 	s.ticketRoutes()
 	s.templateRoutes()
+	s.sourceRoutes()
 	s.secretRoutes()
 	s.secretChangeRoutes()
 	s.secretLifeRoutes()

@@ -74,14 +74,17 @@ func (s *Server) ticketRoutes() {
 }
 
 func (s *Server) putTicket(ctx context.Context, c *call, id string, in *putTicket) (changed, error) {
-	b := in.Body
+	r, err := s.Tickets.Sync(ctx, c.request(), in.Body.facts(id))
+	return changedTo(id, r), err
+}
+
+func (b TicketBody) facts(id string) rules.Facts {
 	if b.Status == "" {
 		b.Status = rules.Open
 	}
-	r, err := s.Tickets.Sync(ctx, c.request(), rules.Facts{
+	return rules.Facts{
 		ID: id, SourceVersion: b.SourceVersion, Subject: b.Subject, URL: b.URL, Status: b.Status, Category: b.Category,
 		Contact: b.Contact, Contacts: b.Contacts, CreatedBy: b.CreatedBy, Assignees: b.Assignees, Followers: b.Followers,
 		Groups: b.Groups, Approvers: b.Approvers,
-	})
-	return changedTo(id, r), err
+	}
 }

@@ -30,6 +30,7 @@ type backends struct {
 	vault *vault.Vault
 	codec *eventstore.Codec
 
+	dev        bool
 	keyBackups time.Duration // how long backups of the vault's keys are kept
 
 	database *database // the embedded one that this process runs; nil if it runs none
@@ -42,7 +43,7 @@ type backends struct {
 // openBackends connects to the log, the database and the vault. Those that are embedded are started, unless another
 // process runs them on the same folder already: then that one is used.
 func openBackends(ctx context.Context, c config, logger *slog.Logger) (b *backends, err error) {
-	b = &backends{keyBackups: c.KeyBackups}
+	b = &backends{dev: c.dev, keyBackups: c.KeyBackups}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.close())

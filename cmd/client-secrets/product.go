@@ -19,6 +19,7 @@ import (
 	"github.com/kdesk/client-secrets/commands/reveal"
 	"github.com/kdesk/client-secrets/commands/rotation"
 	secrets "github.com/kdesk/client-secrets/commands/secret"
+	sources "github.com/kdesk/client-secrets/commands/source"
 	templates "github.com/kdesk/client-secrets/commands/template"
 	tickets "github.com/kdesk/client-secrets/commands/ticket"
 	verifications "github.com/kdesk/client-secrets/commands/verification"
@@ -44,6 +45,7 @@ type handlers struct {
 	tickets    tickets.Commands
 	templates  templates.Commands
 	secrets    secrets.Commands
+	sources    sources.Commands
 	erasure    erasure.Commands
 	rotation   rotation.Commands
 	imports    *imports.Commands
@@ -111,8 +113,11 @@ func assemble(ctx context.Context, b *backends, logger *slog.Logger) (*product, 
 		tickets:    tickets.Commands{Run: run},
 		templates:  templates.Commands{Run: run},
 		secrets:    secrets.Commands{Run: run, Vault: b.vault, KeyBackups: b.keyBackups},
-		erasure:    erasure.Commands{Run: run, Keys: b.vault},
-		rotation:   rotation.Commands{Run: run, Keys: b.vault},
+		sources: sources.New(sources.Config{
+			Run: run, Hasher: p.hasher, Vault: b.vault, Desks: helpdesks(b.dev), Logger: logger,
+		}),
+		erasure:  erasure.Commands{Run: run, Keys: b.vault},
+		rotation: rotation.Commands{Run: run, Keys: b.vault},
 
 		verifications: verifications.Commands{Run: run, Codes: verifications.NewCodes(b.vault)},
 		invitations:   invitations.Commands{Members: members.Commands{Run: run, Hasher: p.hasher}, Tokens: invitations.NewTokens(b.vault)},

@@ -13,7 +13,8 @@ func (p *product) newReactions(logger *slog.Logger, more ...reactions.Reaction) 
 	return reactions.New(reactions.Config{
 		Feed: p.feed, Log: p.log, Checkpoints: operations.NewReactions(p.pool), Holder: p.holder, Logger: logger,
 		Reactions: append(more, reactions.Destruction{Secrets: p.commands.secrets, Logger: logger},
-			reactions.Erasure{Erasure: p.commands.erasure, Logger: logger}),
+			reactions.Erasure{Erasure: p.commands.erasure, Logger: logger},
+			reactions.Sources{Sources: p.commands.sources, Logger: logger}),
 	})
 }
 

@@ -115,7 +115,8 @@ func newServer(ctx context.Context, c config, p *product, mails *post, logger *s
 	id := sha256.Sum256(append([]byte("log id"), key...))
 	return http.New(http.Config{
 		Workspaces: p.commands.workspaces, Members: p.commands.members, Groups: p.commands.groups, Contacts: p.commands.contacts,
-		Tickets: p.commands.tickets, Templates: p.commands.templates, Secrets: p.commands.secrets, Gate: p.gate, Imports: p.commands.imports, ImportLimit: c.ImportLimit, Index: p.index,
+		Tickets: p.commands.tickets, Templates: p.commands.templates, Secrets: p.commands.secrets, Sources: p.commands.sources,
+		Gate: p.gate, Imports: p.commands.imports, ImportLimit: c.ImportLimit, Index: p.index,
 		Verifications: p.commands.verifications, Invitations: p.commands.invitations, Inbox: mails.shown(),
 		Directory: directory.New(p.pool), TemplateQueries: templatelist.New(p.pool), SecretQueries: secretlist.New(p.pool),
 		Panels: ticketpanel.New(p.pool), Reveals: reveals.New(p.pool), Freshness: p.runner,

@@ -21,12 +21,15 @@ import (
 	members "github.com/kdesk/client-secrets/commands/member"
 	"github.com/kdesk/client-secrets/commands/reveal"
 	secrets "github.com/kdesk/client-secrets/commands/secret"
+	sources "github.com/kdesk/client-secrets/commands/source"
 	templates "github.com/kdesk/client-secrets/commands/template"
 	tickets "github.com/kdesk/client-secrets/commands/ticket"
 	verifications "github.com/kdesk/client-secrets/commands/verification"
 	workspaces "github.com/kdesk/client-secrets/commands/workspace"
+	"github.com/kdesk/client-secrets/domain/workspace"
 	"github.com/kdesk/client-secrets/eventstore"
 	"github.com/kdesk/client-secrets/eventstore/storetest"
+	"github.com/kdesk/client-secrets/platform/helpdesk"
 	"github.com/kdesk/client-secrets/platform/postgres/postgrestest"
 	"github.com/kdesk/client-secrets/vault"
 )
@@ -47,6 +50,7 @@ type World struct {
 	Tickets    tickets.Commands
 	Templates  templates.Commands
 	Secrets    secrets.Commands
+	Sources    sources.Commands
 
 	Verifications verifications.Commands
 	Invitations   invitations.Commands
@@ -151,6 +155,11 @@ func join(t testing.TB, server *storetest.Server, c vault.Config) *World {
 	w.Contacts = contacts.Commands{Run: w.Run}
 	w.Tickets = tickets.Commands{Run: w.Run}
 	w.Templates = templates.Commands{Run: w.Run}
+	local := helpdesk.NewClient(helpdesk.ClientConfig{Local: true})
+	w.Sources = sources.New(sources.Config{Run: w.Run, Hasher: hasher, Vault: v, Logger: slog.New(slog.DiscardHandler), Desks: map[workspace.Source]sources.Desk{
+		workspace.Zendesk: helpdesk.Zendesk{Client: local}, workspace.Zammad: helpdesk.Zammad{Client: local},
+		workspace.Freshdesk: helpdesk.Freshdesk{Client: local},
+	}})
 	w.Secrets = secrets.Commands{Run: w.Run, Vault: v}
 	w.Verifications = verifications.Commands{Run: w.Run, Codes: verifications.NewCodes(v), Mails: true}
 	w.Invitations = invitations.Commands{Members: w.Members, Tokens: invitations.NewTokens(v), Mails: true}

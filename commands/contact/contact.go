@@ -17,33 +17,62 @@ type Commands struct {
 
 // Change is a partial change of a contact: nil leaves a part as it is.
 type Change struct {
-	Name, Company, Email *string
-	Owners               *[]string
+	SourceVersion, Name, Company, Email *string
+	Owners                              *[]string
+}
+
+// on returns a profile after the change.
+func (change Change) on(p contact.Profile) contact.Profile {
+	commands.Set(&p.SourceVersion, change.SourceVersion)
+	commands.Set(&p.Name, change.Name)
+	commands.Set(&p.Company, change.Company)
+	commands.Set(&p.Email, change.Email)
+	commands.Set(&p.Owners, change.Owners)
+	return p
 }
 
 // Sync takes over what the helpdesk says of a contact, whole.
 func (c Commands) Sync(ctx context.Context, req commands.Request, profile contact.Profile) (commands.Result, error) {
-	return c.decide(ctx, req, profile.ID, func(s contact.State) ([]domain.Event, error) {
-		return contact.Sync(c.current(req, s), profile)
-	})
+	return c.sync(ctx, req, profile.ID, true, func(contact.State) (contact.Profile, error) { return profile, nil })
 }
 
 // Patch changes parts of a contact.
 func (c Commands) Patch(ctx context.Context, req commands.Request, id string, change Change) (commands.Result, error) {
-	return c.decide(ctx, req, id, func(s contact.State) ([]domain.Event, error) {
+	return c.sync(ctx, req, id, change.Owners != nil, func(s contact.State) (contact.Profile, error) {
 		if !s.Exists {
-			return nil, contact.ErrNotFound
+			return contact.Profile{}, contact.ErrNotFound
 		}
-		if change.Owners != nil {
+		return change.on(s.Profile), nil
+	})
+}
+
+// Tell takes over parts of what the helpdesk says of a contact. One that nobody has told of begins with them.
+func (c Commands) Tell(ctx context.Context, req commands.Request, id string, change Change) (commands.Result, error) {
+	return c.sync(ctx, req, id, change.Owners != nil, func(s contact.State) (contact.Profile, error) {
+		if !s.Exists {
+			return change.on(contact.Profile{ID: id}), nil
+		}
+		return change.on(s.Profile), nil
+	})
+}
+
+// sync takes over the profile that a contact's state leads to, perhaps with other owners, and tells whether it is older than
+// the one known.
+func (c Commands) sync(ctx context.Context, req commands.Request, id string, owners bool, profile func(contact.State) (contact.Profile, error)) (commands.Result, error) {
+	ignored := false
+	r, err := c.decide(ctx, req, id, func(s contact.State) ([]domain.Event, error) {
+		if owners {
 			s = c.current(req, s)
 		}
-		p := s.Profile
-		commands.Set(&p.Name, change.Name)
-		commands.Set(&p.Company, change.Company)
-		commands.Set(&p.Email, change.Email)
-		commands.Set(&p.Owners, change.Owners)
+		p, err := profile(s)
+		if err != nil {
+			return nil, err
+		}
+		ignored = domain.OlderVersion(p.SourceVersion, s.SourceVersion)
 		return contact.Sync(s, p)
 	})
+	r.Ignored = ignored
+	return r, err
 }
 
 // current returns a contact without owners who were removed since.

@@ -30,6 +30,7 @@ type Index struct {
 	mu       sync.RWMutex
 	access   *access.Index
 	contents Contents
+	sources  Sources
 	waiting  map[uuid.UUID]func(Facts, domain.Recorded)
 	changed  map[uuid.UUID]uint64 // by workspace
 
@@ -38,17 +39,21 @@ type Index struct {
 	moved    broadcast
 }
 
-// Facts is what a decision may rely on: the access facts and where each field's values are.
+// Facts is what a decision may rely on: the access facts, where each field's values are, and which helpdesks are let in.
 type Facts struct {
 	Access   *access.Index
 	Contents Contents
+	Sources  Sources
 }
+
+func (x *Index) facts() Facts { return Facts{x.access, x.contents, x.sources} }
 
 // New returns an index without facts.
 func New() *Index {
 	return &Index{
 		access:   access.NewIndex(),
 		contents: Contents{},
+		sources:  Sources{},
 		waiting:  map[uuid.UUID]func(Facts, domain.Recorded){},
 		changed:  map[uuid.UUID]uint64{},
 	}
@@ -79,12 +84,13 @@ func (x *Index) apply(batch eventstore.Batch) error {
 		// A reveal is decided on everything before it and nothing after: its waiter runs before it is folded itself.
 		if decide, ok := x.waiting[e.ID]; ok {
 			delete(x.waiting, e.ID)
-			decide(Facts{x.access, x.contents}, *e)
+			decide(x.facts(), *e)
 		}
 		if err := x.access.Apply(*e); err != nil {
 			return err
 		}
 		x.contents.apply(e)
+		x.sources.apply(e)
 		if kind := domain.StreamKind(e.Stream); kind != domain.RevealsKind && kind != domain.VerificationKind {
 			x.changed[e.Meta.Workspace] = e.Position
 		}
@@ -98,7 +104,7 @@ func (x *Index) apply(batch eventstore.Batch) error {
 func (x *Index) View(see func(Facts)) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	see(Facts{x.access, x.contents})
+	see(x.facts())
 }
 
 // At calls decide when the event with an id is reached, on exactly the facts recorded before it, unless forget is called

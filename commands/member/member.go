@@ -31,8 +31,22 @@ func (c Commands) Sync(ctx context.Context, req commands.Request, profile member
 	if err := c.Run.Authorise(req, domain.DirectoryManage); err != nil {
 		return commands.Result{}, err
 	}
-	return c.decideRelying(ctx, req, profile.ID, func(s member.State) ([]domain.Event, error) { return c.sync(req, s, profile) },
-		!profile.Active)
+	return c.syncing(ctx, req, profile.ID, !profile.Active, func(member.State) (member.Profile, error) { return profile, nil })
+}
+
+// syncing takes over the profile that a member's state leads to, and tells whether it is older than the one known.
+func (c Commands) syncing(ctx context.Context, req commands.Request, id string, deactivates bool, profile func(member.State) (member.Profile, error)) (commands.Result, error) {
+	ignored := false
+	r, err := c.decideRelying(ctx, req, id, func(s member.State) ([]domain.Event, error) {
+		p, err := profile(s)
+		if err != nil || p.ID == "" {
+			return nil, err
+		}
+		ignored = domain.OlderVersion(p.SourceVersion, s.SourceVersion)
+		return c.sync(req, s, p)
+	}, deactivates)
+	r.Ignored = ignored
+	return r, err
 }
 
 // sync takes a profile over. The last owner cannot be made inactive: nobody could undo it.
@@ -50,9 +64,22 @@ func (c Commands) sync(req commands.Request, s member.State, profile member.Prof
 
 // Change is a partial change of what the directory says of a member: nil leaves a part as it is.
 type Change struct {
-	Name, Email, Division, Title *string
-	Active                       *bool
-	UserName, ExternalID         *string // as an identity provider has them
+	SourceVersion, Name, Email, Division, Title *string
+	Active                                      *bool
+	UserName, ExternalID                        *string // as an identity provider has them
+}
+
+// on returns a profile after the change.
+func (change Change) on(p member.Profile) member.Profile {
+	commands.Set(&p.SourceVersion, change.SourceVersion)
+	commands.Set(&p.Name, change.Name)
+	commands.Set(&p.Email, change.Email)
+	commands.Set(&p.Division, change.Division)
+	commands.Set(&p.Title, change.Title)
+	commands.Set(&p.Active, change.Active)
+	commands.Set(&p.UserName, change.UserName)
+	commands.Set(&p.ExternalID, change.ExternalID)
+	return p
 }
 
 // Patch changes parts of what the directory says of a member.
@@ -61,20 +88,35 @@ func (c Commands) Patch(ctx context.Context, req commands.Request, id string, ch
 		return commands.Result{}, err
 	}
 	deactivates := change.Active != nil && !*change.Active
-	return c.decideRelying(ctx, req, id, func(s member.State) ([]domain.Event, error) {
+	return c.syncing(ctx, req, id, deactivates, func(s member.State) (member.Profile, error) {
 		if !s.Exists {
-			return nil, member.ErrNotFound
+			return member.Profile{}, member.ErrNotFound
 		}
-		p := s.Profile
-		commands.Set(&p.Name, change.Name)
-		commands.Set(&p.Email, change.Email)
-		commands.Set(&p.Division, change.Division)
-		commands.Set(&p.Title, change.Title)
-		commands.Set(&p.Active, change.Active)
-		commands.Set(&p.UserName, change.UserName)
-		commands.Set(&p.ExternalID, change.ExternalID)
-		return c.sync(req, s, p)
-	}, deactivates)
+		return change.on(s.Profile), nil
+	})
+}
+
+// Tell takes over parts of what a helpdesk says of somebody who works there. It may shut a member out, unless they own the
+// workspace; it lets nobody in again, neither who is inactive nor who was removed or erased: that takes somebody of the
+// workspace. Somebody whom nobody has told of becomes a member, without permissions, once their name is known.
+func (c Commands) Tell(ctx context.Context, req commands.Request, id string, change Change) (commands.Result, error) {
+	if err := c.Run.Authorise(req, domain.DirectoryManage); err != nil {
+		return commands.Result{}, err
+	}
+	deactivates := change.Active != nil && !*change.Active
+	return c.syncing(ctx, req, id, false, func(s member.State) (none member.Profile, _ error) {
+		switch {
+		case s.Exists:
+			told := change
+			if !deactivates || s.Owner {
+				told.Active = nil
+			}
+			return told.on(s.Profile), nil
+		case s.Incarnation > 0 || change.Name == nil || deactivates:
+			return none, nil
+		}
+		return change.on(member.Profile{ID: id, Active: true}), nil
+	})
 }
 
 // Remove takes a member out of the workspace. The last owner stays.

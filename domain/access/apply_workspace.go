@@ -28,7 +28,7 @@ func (x *Index) applyWorkspace(r domain.Recorded, id uuid.UUID) error {
 		x.issueKey(r, e)
 	case workspace.APIKeyRevoked:
 		x.revokeKey(x.space(id), e.KeyID)
-	case workspace.KeyEpochOpened, workspace.KeyEpochRetired:
+	case workspace.SourceConfigured, workspace.SourceRemoved, workspace.KeyEpochOpened, workspace.KeyEpochRetired:
 	default:
 		return errUnknown
 	}

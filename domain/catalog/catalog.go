@@ -36,6 +36,8 @@ var types = index(
 	of[workspace.SettingsChanged](domain.WorkspaceKind),
 	of[workspace.APIKeyIssued](domain.WorkspaceKind),
 	of[workspace.APIKeyRevoked](domain.WorkspaceKind),
+	of[workspace.SourceConfigured](domain.WorkspaceKind),
+	of[workspace.SourceRemoved](domain.WorkspaceKind),
 	of[workspace.KeyEpochOpened](domain.WorkspaceKind),
 	of[workspace.KeyEpochRetired](domain.WorkspaceKind),
 	of[member.Synced](domain.MemberKind),

@@ -69,6 +69,15 @@ func optionalID(p *domain.Problems, location, id string) {
 	}
 }
 
+// CheckURL refuses what cannot be a ticket's address: anything but an http or https address of at most MaxURL characters.
+func CheckURL(s string) error {
+	var p domain.Problems
+	if s = p.Line("url", s, MaxURL); !webAddress(s) {
+		p.Add("invalid_url", "url", "must be an http or https address")
+	}
+	return p.Err()
+}
+
 // webAddress tells whether a link to s is one that a browser only opens: a "javascript:" one would be run.
 func webAddress(s string) bool {
 	if s == "" {

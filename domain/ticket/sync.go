@@ -33,6 +33,26 @@ func ignore(s State, f Facts) []domain.Event {
 	return []domain.Event{SyncIgnored{ID: f.ID, SourceVersion: f.SourceVersion}}
 }
 
+// RemoveAt ends the ticket with an id as its source says, at a source version: older facts that arrive later do not bring it
+// back, even if nobody had told of it before. A removal that is older than what is known is recorded as ignored.
+func RemoveAt(s State, id, version string) ([]domain.Event, error) {
+	last := s.Facts
+	switch {
+	case domain.OlderVersion(version, s.SourceVersion):
+		return ignore(s, Facts{ID: id, SourceVersion: version}), nil
+	case s.Incarnation > 0 && !s.Exists:
+		return nil, nil
+	case !s.Exists:
+		last = Facts{ID: id, Status: Closed}
+	}
+	last.SourceVersion = version
+	events, err := Sync(s, last)
+	if err != nil {
+		return nil, err
+	}
+	return append(events, Removed{ID: id}), nil
+}
+
 // Remove ends a ticket. Removing twice changes nothing.
 func Remove(s State) ([]domain.Event, error) {
 	switch {

@@ -39,6 +39,11 @@ func TestSync(t *testing.T) {
 	closed := with(func(f *ticket.Facts) { f.SourceVersion, f.Status = "6", ticket.Closed })
 	older := with(func(f *ticket.Facts) { f.SourceVersion, f.Assignees = "4", nil })
 	ignored := ticket.SyncIgnored{ID: facts.ID, SourceVersion: "4"}
+	ended := with(func(f *ticket.Facts) { f.SourceVersion = "7" })
+	gone := ticket.Removed{ID: facts.ID}
+	removeAt := func(version string) func(ticket.State) ([]domain.Event, error) {
+		return func(s ticket.State) ([]domain.Event, error) { return ticket.RemoveAt(s, facts.ID, version) }
+	}
 	bare := ticket.Facts{ID: facts.ID, Status: ticket.Open}
 	domaintest.Run(t, ticket.Evolve, []domaintest.Case[ticket.State]{
 		{Name: "a ticket is told of", When: sync(facts), Then: given},
@@ -53,6 +58,14 @@ func TestSync(t *testing.T) {
 		{Name: "an older fact does not bring it back", Given: removed, When: sync(older), Then: []domain.Event{ignored}},
 		{Name: "a ticket is removed", Given: given, When: ticket.Remove, Then: []domain.Event{ticket.Removed{ID: facts.ID}}},
 		{Name: "an unknown ticket is not removed", When: ticket.Remove, Err: ticket.ErrNotFound},
+		{Name: "a ticket ends at a version", Given: given, When: removeAt("7"), Then: []domain.Event{synced(ended, 1), gone}},
+		{Name: "or without one", Given: given, When: removeAt(""), Then: []domain.Event{gone}},
+		{Name: "what is older than its end does not bring it back", Given: []domain.Event{synced(facts, 1), synced(ended, 1), gone},
+			When: sync(closed), Then: []domain.Event{ticket.SyncIgnored{ID: facts.ID, SourceVersion: "6"}}},
+		{Name: "an older end is ignored", Given: given, When: removeAt("4"), Then: []domain.Event{ignored}},
+		{Name: "the end of an unknown ticket is kept in mind", When: removeAt("7"), Then: []domain.Event{
+			synced(ticket.Facts{ID: facts.ID, SourceVersion: "7", Status: ticket.Closed}, 1), gone}},
+		{Name: "what has ended does not end again", Given: removed, When: removeAt("9")},
 	})
 	domaintest.RefusesUnknown(t, ticket.Evolve)
 }

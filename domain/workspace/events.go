@@ -1,4 +1,5 @@
-// Package workspace holds the rules of a workspace: its settings, its service accounts and its key epochs.
+// Package workspace holds the rules of a workspace: its settings, its service accounts, the helpdesks that
+// it lets tell of tickets, and its key epochs.
 // It does not hold members or who may do what.
 package workspace
 
@@ -40,6 +41,30 @@ type APIKeyRevoked struct {
 	KeyID uuid.UUID `json:"key_id"`
 }
 
+// SourceConfigured lets the webhooks of a helpdesk in. What they are checked with, and what the helpdesk is asked with, is
+// in the vault.
+type SourceConfigured struct {
+	Source   Source    `json:"source"`
+	ID       uuid.UUID `json:"id"`                // of this configuration; names its subject in the vault
+	Replaces uuid.UUID `json:"replaces,omitzero"` // the configuration before it, whose key is to be destroyed
+	Fetches  bool      `json:"fetches"`           // whether the helpdesk can be asked for more than it sends
+	Content  Content   `json:"content"`
+}
+
+// SourceRemoved shuts the webhooks of a helpdesk out.
+type SourceRemoved struct {
+	Source Source    `json:"source"`
+	ID     uuid.UUID `json:"id"` // of the configuration, whose key is to be destroyed
+}
+
+// Content names an encrypted value in the vault.
+type Content struct {
+	ID     uuid.UUID `json:"id"`
+	KeyID  string    `json:"key_id"`
+	Alg    string    `json:"alg"`
+	SHA256 []byte    `json:"sha256"` // of the ciphertext
+}
+
 // KeyEpochOpened tells that new data keys are wrapped under a new key-encryption key.
 type KeyEpochOpened struct {
 	Epoch int `json:"epoch"`
@@ -61,6 +86,12 @@ func (APIKeyIssued) EventType() string { return "workspace.api_key_issued.v1" }
 
 // EventType returns the stored name.
 func (APIKeyRevoked) EventType() string { return "workspace.api_key_revoked.v1" }
+
+// EventType returns the stored name.
+func (SourceConfigured) EventType() string { return "workspace.source_configured.v1" }
+
+// EventType returns the stored name.
+func (SourceRemoved) EventType() string { return "workspace.source_removed.v1" }
 
 // EventType returns the stored name.
 func (KeyEpochOpened) EventType() string { return "workspace.key_epoch_opened.v1" }

@@ -17,8 +17,9 @@ type State struct {
 	Owner    string // the first owner; ownership now is the members' own fact
 	Settings Settings
 	Keys     map[uuid.UUID]APIKey
-	Epoch    int // the newest key epoch; 0 if none was opened since the first
-	Retired  int // the newest one that nothing is wrapped under any more; epochs are retired in order
+	Sources  map[Source]uuid.UUID // the configuration of each helpdesk that is let in
+	Epoch    int                  // the newest key epoch; 0 if none was opened since the first
+	Retired  int                  // the newest one that nothing is wrapped under any more; epochs are retired in order
 }
 
 // APIKey is a service account's key as decisions see it.
@@ -37,6 +38,10 @@ func Evolve(s State, e domain.Event) (State, error) {
 		s.Keys = with(s.Keys, e.KeyID, APIKey{})
 	case APIKeyRevoked:
 		s.Keys = with(s.Keys, e.KeyID, APIKey{Revoked: true})
+	case SourceConfigured:
+		s.Sources = with(s.Sources, e.Source, e.ID)
+	case SourceRemoved:
+		s.Sources = with(s.Sources, e.Source, uuid.Nil)
 	case KeyEpochOpened:
 		s.Epoch = max(s.Epoch, e.Epoch)
 	case KeyEpochRetired:
@@ -47,11 +52,12 @@ func Evolve(s State, e domain.Event) (State, error) {
 	return s, nil
 }
 
-func with(keys map[uuid.UUID]APIKey, id uuid.UUID, k APIKey) map[uuid.UUID]APIKey {
-	keys = maps.Clone(keys)
-	if keys == nil {
-		keys = map[uuid.UUID]APIKey{}
+// with returns a copy of m in which key has a value.
+func with[K comparable, V any](m map[K]V, key K, value V) map[K]V {
+	m = maps.Clone(m)
+	if m == nil {
+		m = map[K]V{}
 	}
-	keys[id] = k
-	return keys
+	m[key] = value
+	return m
 }
