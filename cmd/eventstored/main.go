@@ -19,7 +19,7 @@ import (
 )
 
 func main() {
-	heap.Tune()
+	heap.Grow() // with the ballast it would take a GiB at 10 million events, without it 640 MiB, and be no faster
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := command().ExecuteContext(ctx)
 	stop()

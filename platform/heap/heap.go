@@ -20,9 +20,16 @@ var ballast []byte
 
 // Tune trades memory for time, unless GOGC is set: then that holds alone.
 func Tune() {
-	if os.Getenv("GOGC") != "" {
-		return
+	if Grow() {
+		ballast = make([]byte, ballastSize)
 	}
-	ballast = make([]byte, ballastSize)
+}
+
+// Grow is Tune without the ballast, for a process of which much lives: it reports whether GOGC leaves it the choice.
+func Grow() bool {
+	if os.Getenv("GOGC") != "" {
+		return false
+	}
 	debug.SetGCPercent(growth)
+	return true
 }
