@@ -340,6 +340,7 @@ func TestWhoIsNotAMemberAnyMoreIsAStranger(t *testing.T) {
 	p.enter("test:removed", domain.Permissions()...)
 	require.Equal(t, 200, p.as(t, owner, "PATCH", p.api+"/members/test:inactive", `{"active":false}`).StatusCode)
 	require.Equal(t, 200, p.as(t, owner, "DELETE", p.api+"/members/test:removed", "").StatusCode)
+	require.Equal(t, 201, p.as(t, "founder", "POST", workspacesPath, `{"name":"Theirs"}`).StatusCode, "an owner, of another workspace")
 	expired := p.issuer.tokenUntil(t, owner, time.Now().Add(-time.Minute))
 	good := p.issuer.token(t, owner)
 	for _, d := range p.known() {
@@ -356,7 +357,7 @@ func TestWhoIsNotAMemberAnyMoreIsAStranger(t *testing.T) {
 		absent.path = strings.Replace(r.path, p.Workspace.String(), uuid.NewString(), 1)
 		want := p.send(owner, absent)
 		require.Equal(t, nethttp.StatusNotFound, want.StatusCode, "%s: %s", d.id, want.body)
-		for _, who := range []string{"test:inactive", "test:removed", "stranger"} {
+		for _, who := range []string{"test:inactive", "test:removed", "stranger", "founder"} {
 			got := p.send(who, r)
 			require.Equal(t, want.StatusCode, got.StatusCode, "%s of %s: %s", d.id, who, got.body)
 			require.Equal(t, string(want.body), string(got.body))

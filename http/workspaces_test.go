@@ -2,9 +2,12 @@ package http
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/kdesk/client-secrets/domain"
 )
 
 func TestASignInWhoseAddressIsNoneOpensAWorkspace(t *testing.T) {
@@ -26,3 +29,26 @@ type sqlState string
 
 func (s sqlState) Error() string    { return string(s) }
 func (s sqlState) SQLState() string { return string(s) }
+
+func TestThePageIsThereWithTheModuleOnAndOneOfItsPermissions(t *testing.T) {
+	p := newProp(t)
+	page := func(who string) bool {
+		t.Helper()
+		var me Me
+		got := p.get(t, who, "/v1/me")
+		require.Equal(t, 200, got.StatusCode)
+		got.into(t, &me)
+		require.Len(t, me.Workspaces, 1)
+		return me.Workspaces[0].ClientSecretsPage
+	}
+	p.enter("test:none")
+	require.False(t, page("test:none"))
+	for _, perm := range domain.Permissions() {
+		who := p.enter("test:only."+string(perm), perm)
+		require.Equal(t, slices.Contains(domain.ClientSecretPermissions(), perm), page(who), perm)
+	}
+	require.True(t, page(owner))
+	require.Equal(t, 200, p.as(t, owner, "PATCH", p.api+"/settings", `{"enabled":false}`).StatusCode)
+	require.False(t, page(owner))
+	require.False(t, page("test:only.secrets.view"))
+}

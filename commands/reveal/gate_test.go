@@ -14,6 +14,7 @@ import (
 	"github.com/kdesk/client-secrets/domain"
 	"github.com/kdesk/client-secrets/domain/member"
 	"github.com/kdesk/client-secrets/domain/reveal"
+	"github.com/kdesk/client-secrets/domain/ticket"
 	"github.com/kdesk/client-secrets/domain/workspace"
 	"github.com/kdesk/client-secrets/platform/postgres/postgrestest"
 )
@@ -110,6 +111,22 @@ func TestRepeatedRequestIsRecordedAnew(t *testing.T) {
 	events := s.Reveals(t)
 	require.Len(t, events, 2)
 	assert.Equal(t, first.Receipt.EventID, events[1].Event.(reveal.FieldRevealed).RetryOf)
+}
+
+func TestAWayInThatTheRevealerMadeIsFlagged(t *testing.T) {
+	s := commandstest.NewScene(t)
+	_, err := s.Members.SetPermissions(t.Context(), s.By(commandstest.Owner), commandstest.Other,
+		[]domain.Permission{domain.SecretsView, domain.SecretsReveal, domain.DirectoryManage})
+	require.NoError(t, err)
+	_, err = s.Tickets.Sync(t.Context(), s.By(commandstest.Other), ticket.Facts{
+		ID: commandstest.Ticket, Subject: "Help", Status: ticket.Open, Assignees: []string{commandstest.Other},
+	})
+	require.NoError(t, err)
+	got, err := s.Gate.Reveal(t.Context(), s.By(commandstest.Other), ask(s))
+	require.NoError(t, err)
+	assert.Equal(t, []string{reveal.FlagSelfGranted}, got.Receipt.Flags)
+	events := s.Reveals(t)
+	assert.Equal(t, []string{reveal.FlagSelfGranted}, events[len(events)-1].Event.(reveal.FieldRevealed).Flags)
 }
 
 func TestRefusals(t *testing.T) {
