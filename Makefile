@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help run test race lint generate verify bench bench-log conformance postgres
+.PHONY: help run test clamd race lint generate verify bench bench-log conformance postgres
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -12,7 +12,7 @@ run: postgres ## build and start the product with its embedded defaults and a de
 	@go build -o bin/client-secrets ./cmd/client-secrets
 	@exec ./bin/client-secrets serve --dev
 
-test: postgres ## run all tests, and conformance
+test: postgres clamd ## run all tests, and conformance
 	go vet ./...
 	go vet -tags cloud ./vault/...
 	go test ./...
@@ -23,7 +23,7 @@ conformance: export CONFORMANCE_URL = $(if $(filter command,$(origin EVENTSTORE_
 conformance: ## hold the event store against the official clients' tests; EVENTSTORE_URL=... tests that server, and writes to it
 	@./scripts/conformance
 
-race: postgres ## run all tests with the race detector
+race: postgres clamd ## run all tests with the race detector
 	go test -race ./...
 
 lint: ## check style and common mistakes
@@ -44,3 +44,6 @@ bench-log: ## measure the event log; EVENTS=100000,10000000 for a large one too
 
 postgres:
 	@./scripts/ensure-postgres
+
+clamd:
+	@./scripts/ensure-clamd

@@ -32,7 +32,7 @@ var sharedByReadModels = []string{"projections/record", "projections/once", "pro
 var rules = []rule{
 	{folder: "domain", own: []string{"domain"}, others: []string{"github.com/google/uuid"}},
 	{folder: "commands/commandstest", own: []string{"domain", "commands", "eventstore", "platform", "vault"}, any: true},
-	{folder: "commands", own: []string{"domain", "eventstore", "commands", "vault"}, others: []string{"github.com/google/uuid", "golang.org/x/sync", "golang.org/x/time"}},
+	{folder: "commands", own: []string{"domain", "eventstore", "commands", "vault"}, others: []string{"github.com/google/uuid", "golang.org/x/sync", "golang.org/x/text/unicode/norm", "golang.org/x/time"}},
 	{folder: "eventstore/esdb", own: []string{"domain", "eventstore"}, any: true},
 	{folder: "eventstore/embedded", own: []string{"eventstore/embedded"}, any: true},
 	{folder: "eventstore/storetest", own: []string{"eventstore"}, any: true},

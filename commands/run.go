@@ -51,6 +51,11 @@ func (r Request) Command() uuid.UUID {
 	return uuid.NewSHA1(r.Workspace, []byte(string(r.Actor.Kind)+"\x00"+r.Actor.ID+"\x00"+r.Key))
 }
 
+// Uploader names whoever asks as the vault's subject that guards their uploads, until those are in a secret.
+func Uploader(req Request) string {
+	return domain.DirectoryStream(req.Workspace, domain.MemberKind, req.Actor.ID)
+}
+
 // NewID returns the id of the n-th aggregate that a command makes.
 func NewID(command uuid.UUID, n int) uuid.UUID {
 	return uuid.NewSHA1(command, fmt.Appendf(nil, "aggregate %d", n))

@@ -19,6 +19,7 @@ var (
 	ErrTextRequired  = Refuse(Invalid, "text_required", "a text is required")
 	ErrTextTooLong   = Refuse(Invalid, "text_too_long", "the text is too long")
 	ErrTextCharacter = Refuse(Invalid, "text_character", "the text holds control, invisible or direction-changing characters, or is not UTF-8")
+	ErrFileName      = Refuse(Invalid, "invalid_file_name", "this is no name for a file")
 	ErrEmail         = Refuse(Invalid, "invalid_email", "this is no mail address")
 )
 
@@ -49,6 +50,27 @@ func CheckLine(text string, limit int) (string, error) {
 func CheckText(text string, limit int) (string, error) {
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	return check(text, limit, func(r rune) bool { return r == '\n' || r == '\t' || !forbidden(r) })
+}
+
+// MaxFileName bounds the name of a file, in bytes: what file systems take.
+const MaxFileName = 255
+
+// CheckFileName returns the name of a file without the folders before it. It refuses what CheckName does, plain direction
+// marks too, since they hide how a name ends, and names that mean a folder.
+func CheckFileName(name string) (string, error) {
+	name = name[strings.LastIndexAny(name, `/\`)+1:]
+	name, err := CheckName(name, MaxFileName)
+	switch {
+	case err != nil:
+		return "", err
+	case len(name) > MaxFileName:
+		return "", ErrTextTooLong
+	case strings.ContainsAny(name, "\u061c\u200e\u200f"):
+		return "", ErrTextCharacter
+	case strings.Trim(name, ".") == "":
+		return "", ErrFileName
+	}
+	return name, nil
 }
 
 // CheckEmail returns a mail address without surrounding white space. An empty one is allowed, a display name is not.

@@ -116,3 +116,25 @@ func FuzzCheckName(f *testing.F) {
 		assert.Equal(t, name, again, "a checked name stays as it is")
 	})
 }
+
+func TestCheckFileName(t *testing.T) {
+	for name, want := range map[string]string{
+		"licence.pdf": "licence.pdf", ` C:\fakepath\über.pem `: "über.pem", "../../etc/passwd": "passwd", ".env": ".env", "a..b": "a..b",
+	} {
+		got, err := domain.CheckFileName(name)
+		assert.NoError(t, err, "%q", name)
+		assert.Equal(t, want, got)
+	}
+	for name, want := range map[string]error{
+		"": domain.ErrTextRequired, "folder/": domain.ErrTextRequired, "..": domain.ErrFileName, "a/.": domain.ErrFileName, "a\x00b": domain.ErrTextCharacter,
+		"a\r\nb": domain.ErrTextCharacter, "exe\u202efdp": domain.ErrTextCharacter, "a\u200fb": domain.ErrTextCharacter, "\xff": domain.ErrTextCharacter,
+		strings.Repeat("é", 128): domain.ErrTextTooLong,
+	} {
+		_, err := domain.CheckFileName(name)
+		assert.ErrorIs(t, err, want, "%q", name)
+	}
+	longest := strings.Repeat("x", domain.MaxFileName)
+	got, err := domain.CheckFileName(longest)
+	assert.NoError(t, err)
+	assert.Equal(t, longest, got)
+}

@@ -20,7 +20,7 @@ type auditReveals struct {
 	Secret string        `query:"secret" format:"uuid"`
 	Member string        `query:"member" maxLength:"128" doc:"Member id, or the key id of a service account"`
 	Ticket string        `query:"ticket" maxLength:"128"`
-	Kind   reveals.Kind  `query:"kind" enum:"revealed,denied,withheld"`
+	Kind   reveals.Kind  `query:"kind" enum:"revealed,downloaded,denied,withheld"`
 	From   time.Time     `query:"from" doc:"Inclusive"`
 	To     time.Time     `query:"to" doc:"Exclusive"`
 	Order  reveals.Order `query:"order" enum:"asc,desc" default:"desc" doc:"desc: the newest first"`

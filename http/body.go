@@ -24,7 +24,28 @@ type bodyKey struct{}
 type arriving struct {
 	stream io.Reader
 	conn   net.Conn
-	ended  error // what reading ended with; nil while there is more
+	ended  error     // what reading ended with; nil while there is more
+	until  time.Time // zero: the server's deadline for ordinary requests holds
+}
+
+// Files may take longer than other requests, but not for ever: they move on at least every so often, and at a rate.
+const (
+	stalled      = 30 * time.Second
+	transferBase = time.Minute
+	transferRate = 64 << 10 // bytes a second
+)
+
+// transferTime bounds how long bytes may take to come or go.
+func transferTime(bytes int64) time.Duration {
+	return transferBase + time.Duration(bytes/transferRate)*time.Second
+}
+
+// sooner returns the moment by which the next part of a file must have moved.
+func sooner(until time.Time) time.Time {
+	if next := time.Now().Add(stalled); next.Before(until) {
+		return next
+	}
+	return until
 }
 
 func bodyOf(f *fiber.Ctx) *arriving {
@@ -46,6 +67,9 @@ func arrive(f *fiber.Ctx) *arriving {
 func (b *arriving) Read(p []byte) (int, error) {
 	if b.ended != nil {
 		return 0, b.ended
+	}
+	if !b.until.IsZero() {
+		_ = b.conn.SetReadDeadline(sooner(b.until))
 	}
 	n, err := b.stream.Read(p)
 	if err != nil {
@@ -83,7 +107,7 @@ func (b *arriving) whole(declared, limit int) ([]byte, error) {
 // the next request; after a long one it is closed, or else its rest would be taken for requests.
 func (b *arriving) leave(f *fiber.Ctx) {
 	if b.ended == nil && f.Request().BodyStream() == b.stream { // else the handler did away with it
-		_ = b.conn.SetReadDeadline(time.Now().Add(drainTime))
+		b.until = time.Now().Add(drainTime)
 		_, _ = io.Copy(io.Discard, io.LimitReader(b, drained))
 	}
 	if !errors.Is(b.ended, io.EOF) {

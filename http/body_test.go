@@ -73,3 +73,44 @@ func TestTheRestOfABodyIsNoRequest(t *testing.T) {
 		})
 	}
 }
+
+// deadlines notes those that a connection is given.
+type deadlines struct {
+	net.Conn
+	read, write time.Time
+}
+
+func (d *deadlines) SetReadDeadline(t time.Time) error {
+	d.read = t
+	return d.Conn.SetReadDeadline(t)
+}
+
+func (d *deadlines) SetWriteDeadline(t time.Time) error {
+	d.write = t
+	return d.Conn.SetWriteDeadline(t)
+}
+
+func TestWhoHangsIsLetGo(t *testing.T) {
+	here, there := net.Pipe()
+	defer there.Close()
+	conn := &deadlines{Conn: here}
+	slow := &arriving{stream: conn, conn: conn, until: time.Now().Add(20 * time.Millisecond)}
+	_, err := slow.Read(make([]byte, 1)) // nothing ever comes
+	require.Equal(t, nethttp.StatusRequestTimeout, problemOf(err).Status)
+	_, again := slow.Read(make([]byte, 1))
+	require.Equal(t, err, again)
+
+	go func() { _, _ = there.Write([]byte("x")) }()
+	patient := &arriving{stream: conn, conn: conn, until: time.Now().Add(time.Hour)}
+	_, err = patient.Read(make([]byte, 1))
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now().Add(stalled), conn.read, 10*time.Second, "each part in time, not only the whole")
+
+	var failed error
+	over := &leaving{conn: conn, until: time.Now().Add(-time.Second), failed: func(err error) { failed = err }}
+	_, err = over.Read(make([]byte, 1))
+	require.ErrorIs(t, err, errSlow)
+	require.ErrorIs(t, failed, errSlow)
+	require.Greater(t, transferTime(100<<20), 20*time.Minute)
+	require.Less(t, transferTime(100<<20), time.Hour)
+}

@@ -21,6 +21,7 @@ import (
 	"github.com/kdesk/client-secrets/commands/source"
 	"github.com/kdesk/client-secrets/commands/template"
 	"github.com/kdesk/client-secrets/commands/ticket"
+	"github.com/kdesk/client-secrets/commands/upload"
 	"github.com/kdesk/client-secrets/commands/verification"
 	"github.com/kdesk/client-secrets/commands/workspace"
 	"github.com/kdesk/client-secrets/http/auth"
@@ -49,6 +50,7 @@ type Config struct {
 	Templates  template.Commands
 	Secrets    secret.Commands
 	Sources    source.Commands
+	Uploads    upload.Commands
 	Gate       *reveal.Gate
 	Imports    *imports.Commands
 
@@ -125,6 +127,7 @@ func (c Config) withDefaults() (Config, error) {
 	for name, missing := range map[string]bool{
 		"Workspaces": c.Workspaces.Run == nil, "Members": c.Members.Run == nil, "Groups": c.Groups.Run == nil,
 		"Contacts": c.Contacts.Run == nil, "Tickets": c.Tickets.Run == nil, "Templates": c.Templates.Run == nil,
+		"Uploads": c.Uploads.Run == nil,
 		"Secrets": c.Secrets.Run == nil, "Sources": c.Sources.Run == nil, "Gate": c.Gate == nil, "Imports": c.Imports == nil, "Verifications": c.Verifications.Run == nil || c.Verifications.Codes == nil,
 		"Invitations": c.Invitations.Members.Run == nil || c.Invitations.Tokens == nil, "Index": c.Index == nil, "Directory": c.Directory == nil,
 		"TemplateQueries": c.TemplateQueries == nil, "SecretQueries": c.SecretQueries == nil, "Panels": c.Panels == nil,

@@ -47,9 +47,17 @@ type Field struct {
 	Masked       bool               `json:"masked" doc:"The value is had by a reveal or download only"`
 	IsSet        bool               `json:"is_set"`
 	Value        *string            `json:"value,omitempty" doc:"Of fields that are set and not masked"`
+	File         *File              `json:"file,omitempty" doc:"Of fields of type file that are set"`
 	ValueVersion int                `json:"value_version"`
 	ChangedAt    *time.Time         `json:"changed_at"`
 	ChangedBy    string             `json:"changed_by,omitempty"`
+}
+
+// File tells what a file is.
+type File struct {
+	Name        string `json:"name"`
+	Size        int64  `json:"size" doc:"In bytes"`
+	ContentType string `json:"content_type" doc:"As found in its bytes"`
 }
 
 // Access says why the caller sees a record.
@@ -120,33 +128,52 @@ func canOf(held access.PermissionSet, settings workspace.Settings, expired bool)
 	return can
 }
 
-// documents completes records with the values of their fields that are not masked.
+// documents completes records with the values of their fields that are not masked, and with what their files are.
 func (c *call) documents(ctx context.Context, list []judged) ([]Secret, error) {
-	var shown []reveal.Shown
-	for _, j := range list {
-		for i := range j.record.Fields {
-			if f := &j.record.Fields[i]; showable(f) {
-				shown = append(shown, reveal.Shown{Secret: j.record.ID, Field: f.Key, Version: f.ValueVersion, Content: *f.Content})
-			}
-		}
-	}
+	shown, attached := contents(list)
 	values, err := c.server.Gate.Show(ctx, c.workspace, shown)
 	if err != nil {
 		return nil, err
 	}
+	about, err := c.server.Gate.Describe(ctx, c.workspace, attached)
+	if err != nil {
+		return nil, err
+	}
+	files := make(map[uuid.UUID]*File, len(about))
+	for id, a := range about {
+		files[id] = &File{a.Name, a.Size, a.ContentType}
+	}
 	now := c.server.Now()
 	docs := make([]Secret, len(list))
 	for i, j := range list {
-		docs[i] = document(j, values, now)
+		docs[i] = document(j, values, files, now)
 	}
 	return docs, nil
 }
 
+// contents returns the values to be shown, and the files to be told of.
+func contents(list []judged) (values, files []reveal.Shown) {
+	for _, j := range list {
+		for i := range j.record.Fields {
+			f := &j.record.Fields[i]
+			if !f.IsSet || f.Content == nil {
+				continue
+			}
+			s := reveal.Shown{Secret: j.record.ID, Field: f.Key, Version: f.ValueVersion, Content: *f.Content}
+			switch {
+			case f.Type == template.File:
+				files = append(files, s)
+			case !masked(f):
+				values = append(values, s)
+			}
+		}
+	}
+	return values, files
+}
+
 func masked(f *record.Field) bool { return f.Sensitive || f.Type == template.File }
 
-func showable(f *record.Field) bool { return !masked(f) && f.IsSet && f.Content != nil }
-
-func document(j judged, values map[uuid.UUID]string, now time.Time) Secret {
+func document(j judged, values map[uuid.UUID]string, files map[uuid.UUID]*File, now time.Time) Secret {
 	r := j.record
 	doc := Secret{
 		ID: r.ID, Name: r.Name, Description: r.Description, Template: r.Template, Active: r.Active, ExpiresAt: r.ExpiresAt,
@@ -160,7 +187,8 @@ func document(j judged, values map[uuid.UUID]string, now time.Time) Secret {
 			Key: f.Key, Label: f.Label, Type: f.Type, Required: f.Required, Sensitive: f.Sensitive, Masked: masked(f),
 			IsSet: f.IsSet, ValueVersion: f.ValueVersion, ChangedAt: f.ChangedAt, ChangedBy: f.ChangedBy,
 		}
-		if showable(f) {
+		if f.IsSet && f.Content != nil {
+			doc.Fields[i].File = files[f.Content.ID]
 			if value, ok := values[f.Content.ID]; ok {
 				doc.Fields[i].Value = &value
 			}

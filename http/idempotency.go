@@ -38,16 +38,18 @@ type answer struct {
 	Location string    `json:"location,omitempty"`
 	Reveal   uuid.UUID `json:"reveal,omitzero"` // of reveals: the first one's event; the rest is empty then
 
+	Upload *Upload `json:"upload,omitempty"` // of uploads; the rest is empty then
+
 	ShownOnce bool `json:"shown_once,omitempty"` // it held what is not shown twice
 }
 
 var errKeyReused = domain.Refuse(domain.Conflict, "idempotency_key_reused", "this Idempotency-Key was used with another request")
 
-// once carries out a change, unless the same request was answered before: then that answer is given again. A reveal is
+// once has do carry out a change, unless the same request was answered before: then that answer is given again. A reveal is
 // carried out anew, as a repetition of the first.
-func (s *Server) once(f *fiber.Ctx, c *call, hash [32]byte) error {
+func (s *Server) once(f *fiber.Ctx, c *call, hash [32]byte, do func() error) error {
 	if c.key == "" {
-		return f.Next()
+		return do()
 	}
 	ctx, principal := f.UserContext(), c.principalKey()
 	reused, stored, err := s.Idempotency.Begin(ctx, c.workspace, principal, c.key, hash)
@@ -68,9 +70,9 @@ func (s *Server) once(f *fiber.Ctx, c *call, hash [32]byte) error {
 			return s.repeat(f, first)
 		}
 		c.firstReveal = first.Reveal
-		return f.Next()
+		return do()
 	}
-	err = s.guarded(f)
+	err = s.guarded(do)
 	s.conclude(ctx, c, principal, hash, statusOf(f, err))
 	return err
 }
@@ -128,6 +130,9 @@ func (s *Server) requestMAC(f *fiber.Ctx) hash.Hash {
 
 // repeat gives an answer again.
 func (s *Server) repeat(f *fiber.Ctx, a answer) error {
+	if a.Upload != nil {
+		return f.Status(a.Status).JSON(a.Upload)
+	}
 	f.Set(fiber.HeaderETag, etag(a.Revision))
 	f.Set(headerPosition, s.positions.token(a.Position))
 	if a.Location != "" {

@@ -21,7 +21,7 @@ func (s *Server) observe(f *fiber.Ctx) error {
 	correlation := correlationOf(f)
 	f.Locals(correlationKey{}, correlation)
 	body := arrive(f)
-	if err := s.guarded(f); err != nil {
+	if err := s.guarded(f.Next); err != nil {
 		s.fail(f, correlation, err)
 	}
 	body.leave(f)
@@ -31,14 +31,14 @@ func (s *Server) observe(f *fiber.Ctx) error {
 	return nil
 }
 
-// guarded carries out the rest of a request. A panic becomes an error.
-func (s *Server) guarded(f *fiber.Ctx) (err error) {
+// guarded carries out a part of a request. A panic in it becomes an error.
+func (s *Server) guarded(do func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic of type %T\n%s", r, debug.Stack())
 		}
 	}()
-	return f.Next()
+	return do()
 }
 
 // correlationOf returns the id that the sender gave the request, if it is a UUID, or a new one.
@@ -106,7 +106,7 @@ func (s *Server) readBody(f *fiber.Ctx) (err error) {
 	if len(c.body) > 0 {
 		f.Request().SetBodyStream(bytes.NewReader(c.body), len(c.body)) // huma looks for a stream where bodies are streamed
 	}
-	return s.once(f, c, s.requestHash(f, c.body))
+	return s.once(f, c, s.requestHash(f, c.body), f.Next)
 }
 
 // checkBody refuses a body that is not plain JSON.

@@ -32,8 +32,9 @@ type operation struct {
 
 // ask is what goes into a request: what fills the path's parameters after the workspace, and the body.
 type ask struct {
-	in   []string
-	body string
+	in      []string
+	body    string
+	headers []string // pairs
 }
 
 func needs(p ...domain.Permission) []domain.Permission { return p }
@@ -46,7 +47,7 @@ var everything = map[string]operation{
 	"change-settings":  {needs: needs(domain.SettingsManage), off: true, ask: body(`{"remask_seconds":45}`)},
 
 	"list-sources":     {owners: true, off: true, ask: none},
-	"configure-source": {owners: true, off: true, ask: func(*prop) ask { return ask{[]string{"zammad"}, `{"secret":"0123456789abcdef"}`} }},
+	"configure-source": {owners: true, off: true, ask: func(*prop) ask { return ask{in: []string{"zammad"}, body: `{"secret":"0123456789abcdef"}`} }},
 	"remove-source":    {owners: true, off: true, ask: in("zammad")},
 	"receive-delivery": {outside: true}, // by whoever can sign it
 
@@ -64,7 +65,7 @@ var everything = map[string]operation{
 	"put-member-permissions": {owners: true, off: true, ask: thing("members", `{"permissions":["secrets.view"]}`)},
 	"put-member-owner":       {owners: true, off: true, ask: thing("members", `{"owner":false}`)},
 	"put-member-identity": {owners: true, off: true, ask: func(p *prop) ask {
-		return ask{[]string{p.thing("members")}, fmt.Sprintf(`{"issuer":%q,"subject":%q}`, p.issuer.URL, uuid.NewString())}
+		return ask{in: []string{p.thing("members")}, body: fmt.Sprintf(`{"issuer":%q,"subject":%q}`, p.issuer.URL, uuid.NewString())}
 	}},
 
 	"invite-member": {owners: true, off: true, ask: func(p *prop) ask {
@@ -103,11 +104,15 @@ var everything = map[string]operation{
 	"create-secret": {needs: needs(domain.SecretsModify), ask: func(p *prop) ask {
 		return ask{body: fmt.Sprintf(`{"template_id":%q,"name":"N","fields":{"api_key":"v"}}`, p.Template)}
 	}},
-	"get-secret":              {needs: needs(domain.SecretsView), ask: onSecret("")},
-	"change-secret":           {needs: needs(domain.SecretsModify), ask: onSecret(`{"name":"N"}`)},
-	"list-value-versions":     {needs: needs(domain.SecretsView), ask: onSecret("", "api_key")},
-	"put-value":               {needs: needs(domain.SecretsModify), ask: onSecret(`{"value":"v"}`, "api_key")},
-	"clear-value":             {needs: needs(domain.SecretsModify), ask: onSecret("", "note")},
+	"get-secret":          {needs: needs(domain.SecretsView), ask: onSecret("")},
+	"change-secret":       {needs: needs(domain.SecretsModify), ask: onSecret(`{"name":"N"}`)},
+	"list-value-versions": {needs: needs(domain.SecretsView), ask: onSecret("", "api_key")},
+	"put-value":           {needs: needs(domain.SecretsModify), ask: onSecret(`{"value":"v"}`, "api_key")},
+	"clear-value":         {needs: needs(domain.SecretsModify), ask: onSecret("", "note")},
+	"upload-file": {needs: needs(domain.SecretsModify), ask: func(*prop) ask {
+		return ask{body: "bytes", headers: []string{"Content-Disposition", "attachment; filename=licence.pdf"}}
+	}},
+	"download-file":           {needs: needs(domain.SecretsReveal), ask: onFile},
 	"reveal-field":            {needs: needs(domain.SecretsReveal), ask: onSecret("", "api_key")},
 	"upgrade-secret-template": {needs: needs(domain.SecretsModify), ask: onSecret("")},
 	"put-hold":                {needs: needs(domain.SecretsManage), ask: onSecret(`{"reason":"R"}`)},
@@ -132,7 +137,7 @@ var everything = map[string]operation{
 	"get-reveal-verification":     {needs: needs(domain.SecretsReveal), off: true, ask: none},
 	"request-reveal-verification": {needs: needs(domain.SecretsReveal), refuse: true, ask: none},
 	"confirm-reveal-verification": {needs: needs(domain.SecretsReveal), refuse: true, ask: func(*prop) ask {
-		return ask{[]string{uuid.NewString()}, `{"code":"123456"}`}
+		return ask{in: []string{uuid.NewString()}, body: `{"code":"123456"}`}
 	}},
 	"lock-reveals": {needs: needs(domain.SecretsReveal), refuse: true, ask: none},
 	"list-reveals": {needs: needs(domain.AuditRead), off: true, ask: none},
@@ -149,15 +154,15 @@ func body(b string) func(*prop) ask { return func(*prop) ask { return ask{body: 
 func in(params ...string) func(*prop) ask { return func(*prop) ask { return ask{in: params} } }
 
 func thing(kind, body string) func(*prop) ask {
-	return func(p *prop) ask { return ask{[]string{p.thing(kind)}, body} }
+	return func(p *prop) ask { return ask{in: []string{p.thing(kind)}, body: body} }
 }
 
 func onTemplate(body string) func(*prop) ask {
-	return func(p *prop) ask { return ask{[]string{p.made("/templates", templateBody)}, body} }
+	return func(p *prop) ask { return ask{in: []string{p.made("/templates", templateBody)}, body: body} }
 }
 
 func onSecret(body string, more ...string) func(*prop) ask {
-	return func(p *prop) ask { return ask{append([]string{p.secret()}, more...), body} }
+	return func(p *prop) ask { return ask{in: append([]string{p.secret()}, more...), body: body} }
 }
 
 func related(p *prop) ask { return ask{in: []string{p.secret(), p.thing("contacts")}} }
@@ -165,6 +170,10 @@ func related(p *prop) ask { return ask{in: []string{p.secret(), p.thing("contact
 func onRule(p *prop) ask {
 	secret := p.secret()
 	return ask{in: []string{secret, p.made("/secrets/"+secret+"/rules", `{"kind":"ticket_creator"}`)}}
+}
+
+func onFile(p *prop) ask {
+	return ask{in: []string{p.fileSecret(p.t, "licence.pdf", "bytes", `"assignments":[{"kind":"everyone","target":"all"}]`), "licence"}}
 }
 
 // prop makes what is acted upon, as the owner.
@@ -222,7 +231,10 @@ func (p *prop) known() []described {
 var parameter = regexp.MustCompile(`{\w+}`)
 
 // prepared is a request ready to be sent.
-type prepared struct{ method, path, body, after string }
+type prepared struct {
+	method, path, body, after string
+	headers                   []string
+}
 
 func (p *prop) prepare(d described) prepared {
 	a := everything[d.id].ask(p)
@@ -232,7 +244,7 @@ func (p *prop) prepare(d described) prepared {
 		a.in = a.in[1:]
 		return next
 	})
-	r := prepared{method: d.method, path: path, body: a.body}
+	r := prepared{method: d.method, path: path, body: a.body, headers: a.headers}
 	if d.method == nethttp.MethodGet {
 		r.after = p.settled(p.t)
 	}
@@ -240,6 +252,7 @@ func (p *prop) prepare(d described) prepared {
 }
 
 func (p *prop) send(who string, r prepared, headers ...string) answered {
+	headers = append(headers, r.headers...)
 	if r.after != "" {
 		headers = append(headers, headerMinPosition, r.after)
 	}

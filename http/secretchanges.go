@@ -12,6 +12,7 @@ import (
 
 	"github.com/kdesk/client-secrets/commands"
 	"github.com/kdesk/client-secrets/commands/secret"
+	"github.com/kdesk/client-secrets/domain"
 	rules "github.com/kdesk/client-secrets/domain/secret"
 )
 
@@ -22,6 +23,7 @@ type SecretBody struct {
 	Description string            `json:"description,omitempty"`
 	ExpiresAt   *time.Time        `json:"expires_at,omitempty" nullable:"true"`
 	Fields      map[string]string `json:"fields,omitempty" nullable:"false" doc:"Values by field key"`
+	Files       map[string]string `json:"files,omitempty" nullable:"false" doc:"Uploads by field key"`
 	Tickets     []string          `json:"tickets,omitempty" nullable:"false"`
 	Contacts    []string          `json:"contacts,omitempty" nullable:"false"`
 	Assignments []AssignmentBody  `json:"assignments,omitempty" nullable:"false"`
@@ -83,9 +85,13 @@ type changeSecret struct {
 type putValue struct {
 	SecretField
 	Body struct {
-		Value string `json:"value"`
+		Value  *string `json:"value,omitempty" doc:"Of a field that is no file"`
+		Upload *string `json:"upload,omitempty" format:"uuid" doc:"Of a field of type file: an upload of the caller's that is not used yet"`
 	}
 }
+
+var errValueOrUpload = domain.Refuse(domain.Invalid, "field_required", "give either a value or an upload").
+	With("body", "has either value or upload")
 
 func (s *Server) secretChangeRoutes() {
 	change(s, route{method: nethttp.MethodPost, path: secretsPath, id: "create-secret", tag: secretsTag, summary: "Make a secret",
@@ -93,16 +99,32 @@ func (s *Server) secretChangeRoutes() {
 	change(s, route{method: nethttp.MethodPatch, path: secretPath, id: "change-secret", tag: secretsTag, summary: "Change parts of a secret",
 		needs: secretsModify}, s.changeSecret)
 	change(s, route{method: nethttp.MethodPut, path: fieldPath, id: "put-value", tag: secretsTag, summary: "Give a field a new value",
-		needs: secretsModify}, func(ctx context.Context, c *call, in *putValue) (changed, error) {
-		return c.onSecret(&in.Owned, func(req commands.Request, id uuid.UUID) (commands.Result, error) {
-			return s.Secrets.SetValue(ctx, req, id, in.Key, in.Body.Value)
-		})
-	})
+		needs: secretsModify}, s.putValue)
 	change(s, route{method: nethttp.MethodDelete, path: fieldPath, id: "clear-value", tag: secretsTag, summary: "Leave a field without a value",
 		needs: secretsModify}, func(ctx context.Context, c *call, in *SecretField) (changed, error) {
 		return c.onSecret(&in.Owned, func(req commands.Request, id uuid.UUID) (commands.Result, error) {
 			return s.Secrets.ClearValue(ctx, req, id, in.Key)
 		})
+	})
+}
+
+func (s *Server) putValue(ctx context.Context, c *call, in *putValue) (changed, error) {
+	value, upload := in.Body.Value, in.Body.Upload
+	if (value == nil) == (upload == nil) {
+		return changed{}, errValueOrUpload
+	}
+	var file uuid.UUID
+	if upload != nil {
+		var err error
+		if file, err = parseUUID(*upload, "body.upload"); err != nil {
+			return changed{}, err
+		}
+	}
+	return c.onSecret(&in.Owned, func(req commands.Request, id uuid.UUID) (commands.Result, error) {
+		if upload != nil {
+			return s.Secrets.SetFile(ctx, req, id, in.Key, file)
+		}
+		return s.Secrets.SetValue(ctx, req, id, in.Key, *value)
 	})
 }
 
@@ -126,6 +148,9 @@ func (s *Server) createSecret(ctx context.Context, c *call, in *createSecret) (c
 		Template: template, Name: b.Name, Description: b.Description, ExpiresAt: b.ExpiresAt, Fields: b.Fields,
 		Tickets: b.Tickets, Contacts: b.Contacts,
 	}
+	if draft.Files, err = uploadsOf(b.Files); err != nil {
+		return changed{}, err
+	}
 	for _, a := range b.Assignments {
 		draft.Assignments = append(draft.Assignments, rules.Assignment{Kind: a.Kind, Target: a.Target})
 	}
@@ -136,6 +161,19 @@ func (s *Server) createSecret(ctx context.Context, c *call, in *createSecret) (c
 	done := changedTo(r.ID.String(), r)
 	done.location = c.located("secrets", r.ID.String())
 	return done, err
+}
+
+// uploadsOf reads the uploads of a body, by field key.
+func uploadsOf(files map[string]string) (map[string]uuid.UUID, error) {
+	uploads := make(map[string]uuid.UUID, len(files))
+	for key, text := range files {
+		id, err := parseUUID(text, "body.files."+key)
+		if err != nil {
+			return nil, err
+		}
+		uploads[key] = id
+	}
+	return uploads, nil
 }
 
 func (s *Server) changeSecret(ctx context.Context, c *call, in *changeSecret) (changed, error) {

@@ -14,6 +14,7 @@ import (
 type UpgradeBody struct {
 	ConfirmLoss bool              `json:"confirm_loss,omitempty" doc:"Values that the newest version has no place for are cleared"`
 	Fields      map[string]string `json:"fields,omitempty" nullable:"false" doc:"Values by field key, such as those that are newly required"`
+	Files       map[string]string `json:"files,omitempty" nullable:"false" doc:"Uploads by field key, likewise"`
 }
 
 type upgradeSecret struct {
@@ -67,7 +68,11 @@ func (s *Server) secretLifeRoutes() {
 func (s *Server) upgradeSecret(ctx context.Context, c *call, in *upgradeSecret) (changed, error) {
 	var u secret.Upgrade
 	if in.Body != nil {
-		u = secret.Upgrade(*in.Body)
+		files, err := uploadsOf(in.Body.Files)
+		if err != nil {
+			return changed{}, err
+		}
+		u = secret.Upgrade{ConfirmLoss: in.Body.ConfirmLoss, Fields: in.Body.Fields, Files: files}
 	}
 	return c.onSecret(&in.Owned, func(req commands.Request, id uuid.UUID) (commands.Result, error) {
 		return s.Secrets.UpgradeTemplate(ctx, req, id, u)

@@ -59,6 +59,7 @@ func newWorld(t testing.TB) *world {
 	logger := slog.New(slog.NewTextHandler(w.logged, nil))
 	w.Server, err = New(Config{
 		Workspaces: w.World.Workspaces, Members: w.World.Members, Groups: w.World.Groups, Contacts: w.World.Contacts,
+		Uploads: w.World.Uploads,
 		Tickets: w.World.Tickets, Templates: w.World.Templates, Secrets: w.World.Secrets, Sources: w.World.Sources, Verifications: w.World.Verifications, Invitations: w.World.Invitations, Gate: w.World.Gate, Imports: imports.New(w.World.Secrets, hasher, formats.Readers()), Index: w.Run.Index,
 		Directory: directory.New(pool), TemplateQueries: templates.New(pool), SecretQueries: secrets.New(pool),
 		Panels: ticketpanel.New(pool), Reveals: reveals.New(pool), Freshness: w.project(t, projections.Config{Pool: pool}),

@@ -100,6 +100,15 @@ func (b *blobs) create(ctx context.Context, id uuid.UUID) (*blobWriter, error) {
 	return w, nil
 }
 
+// Write writes on.
+func (w *blobWriter) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(p)
+	if err != nil {
+		err = fmt.Errorf("%w: writing a file: %w", ErrUnavailable, err)
+	}
+	return n, err
+}
+
 // Close waits until the ciphertext is kept, on disk where that is a folder.
 func (w *blobWriter) Close() error {
 	defer w.cancel()

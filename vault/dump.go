@@ -20,6 +20,7 @@ import (
 type Copied struct {
 	Schema int64         `json:"schema"` // version of the migrations that made the tables
 	Tables []CopiedTable `json:"tables"` // each after those that it refers to
+	Files  []CopiedFile  `json:"-"`      // that the tables name, to be copied after them
 }
 
 // CopiedTable is a table of a dump.
@@ -43,6 +44,9 @@ func Dump(ctx context.Context, pool *pgxpool.Pool, create func(table string) (io
 	var c Copied
 	err := atOnce(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) (err error) {
 		if c, err = describe(ctx, tx); err != nil {
+			return err
+		}
+		if c.Files, err = filesOf(ctx, tx); err != nil {
 			return err
 		}
 		for i := range c.Tables {

@@ -45,11 +45,13 @@ type NewFile struct {
 	Name      string
 }
 
-// About tells what a file is. Size is in bytes; the type was found by looking at the bytes.
+// About tells what a file is. Size is in bytes; the type was found by looking at the bytes. Scanned tells that a scanner for
+// malware found nothing in it; whoever calls Keep sets it.
 type About struct {
 	Name        string `json:"name"`
 	Size        int64  `json:"size"`
 	ContentType string `json:"content_type"`
+	Scanned     bool   `json:"scanned,omitempty"`
 }
 
 // Received is a file that is in the blob store, whole, and does not count yet: Keep makes it an upload, Drop removes it.

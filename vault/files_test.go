@@ -26,7 +26,7 @@ func (f fixture) upload(t testing.TB, v *Vault, content []byte) uuid.UUID {
 	sum, about, err := r.Keep(ctx, id)
 	require.NoError(t, err)
 	require.Equal(t, r.SHA256, sum)
-	require.Equal(t, About{needle + ".txt", int64(len(content)), r.ContentType}, about)
+	require.Equal(t, About{Name: needle + ".txt", Size: int64(len(content)), ContentType: r.ContentType}, about)
 	return id
 }
 

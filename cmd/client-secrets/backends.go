@@ -58,7 +58,7 @@ func openBackends(ctx context.Context, c config, logger *slog.Logger) (b *backen
 	if err := b.openLog(ctx, c, logger); err != nil {
 		return b, err
 	}
-	b.vault, err = vault.Open(ctx, vault.Config{Pool: b.pool, KMSURL: c.KMSURL, CreateKey: c.dev})
+	b.vault, err = vault.Open(ctx, vault.Config{Pool: b.pool, KMSURL: c.KMSURL, CreateKey: c.dev, BlobURL: c.BlobURL})
 	if err != nil {
 		return b, err
 	}

@@ -22,8 +22,8 @@ import (
 func newBackup() *cobra.Command {
 	return &cobra.Command{
 		Use:   "backup <folder>",
-		Short: "Copy the event log and the vault into a new folder",
-		Long: "Copy the event log and then the vault into a new folder, beside a running server or without one.\n" +
+		Short: "Copy the event log, the vault and the files into a new folder",
+		Long: "Copy the event log, then the vault, then the files of BLOB_URL into a new folder, beside a running server or without one.\n" +
 			"Read models are not in it: they are rebuilt. Neither is the root key: keep a copy of it apart.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return backup(cmd, args[0]) },
@@ -54,13 +54,18 @@ func backup(cmd *cobra.Command, folder string) (err error) {
 	if err != nil {
 		return err
 	}
+	if m.Gone, err = vault.DumpFiles(ctx, vault.FileStore{Pool: b.pool, BlobURL: c.BlobURL}, m.Vault.Files, func(blob uuid.UUID) (io.WriteCloser, error) {
+		return w.createPlain(blobFile(blob))
+	}); err != nil {
+		return err
+	}
 	m.Finished = time.Now().UTC()
 	sum, err := w.finish(m)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s has %d events up to position %d and %d rows of the vault.\nIts manifest's SHA-256 is %s\n%s\n",
-		folder, m.Log.Events, m.Log.Head, m.Vault.Rows(), sum, rememberRootKey)
+	fmt.Fprintf(cmd.OutOrStdout(), "%s has %d events up to position %d, %d rows of the vault and %d files.\nIts manifest's SHA-256 is %s\n%s\n",
+		folder, m.Log.Events, m.Log.Head, m.Vault.Rows(), len(m.Vault.Files)-len(m.Gone), sum, rememberRootKey)
 	return nil
 }
 

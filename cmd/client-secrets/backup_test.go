@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"io/fs"
 	"net/http"
@@ -13,9 +14,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/kdesk/client-secrets/commands"
+	"github.com/kdesk/client-secrets/commands/reveal"
+	secrets "github.com/kdesk/client-secrets/commands/secret"
+	"github.com/kdesk/client-secrets/domain"
+	"github.com/kdesk/client-secrets/domain/template"
 	"github.com/kdesk/client-secrets/eventstore"
 	"github.com/kdesk/client-secrets/platform/postgres/postgrestest"
 	"github.com/kdesk/client-secrets/projections"
@@ -26,7 +33,9 @@ import (
 func (w *world) elsewhere(t *testing.T) *world {
 	other := *w
 	other.config.DatabaseURL = postgrestest.URL(t)
-	other.config.EventStoreURL = embeddedScheme + filepath.Join(t.TempDir(), "eventlog")
+	place := t.TempDir()
+	other.config.EventStoreURL = embeddedScheme + filepath.Join(place, "eventlog")
+	other.config.BlobURL = "file://" + filepath.Join(place, "files")
 	return &other
 }
 
@@ -91,6 +100,74 @@ func TestABackupBringsEverythingBack(t *testing.T) {
 	_, errs, err = w.run(t, "backup", folder)
 	require.Error(t, err)
 	assert.Contains(t, errs, "is there already")
+}
+
+// TestABackupHasTheFiles: they come back on an empty machine; one that is damaged is noticed by the backup and the restore.
+func TestABackupHasTheFiles(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, postgrestest.URL(t))
+	content := strings.Repeat("demo-key-not-a-real-one ", 10_000)
+	owner := commands.Request{Workspace: w.demo.Workspace, Actor: domain.Actor{Kind: domain.Member, ID: w.demo.Members["owner"].ID}}
+	var ask reveal.Ask
+	w.with(t, func(ctx context.Context, p *product) error {
+		received, err := p.commands.uploads.Receive(ctx, owner, "licence.txt", strings.NewReader(content))
+		if err != nil {
+			return err
+		}
+		kept, err := received.Keep(ctx, owner)
+		if err != nil {
+			return err
+		}
+		made, err := p.commands.templates.Create(ctx, owner, template.Definition{Name: "Licence", Fields: []template.Field{
+			{Key: "licence", Label: domain.NewPrivate("Licence"), Type: template.File, Required: true},
+		}})
+		if err != nil {
+			return err
+		}
+		result, err := p.commands.secrets.Create(ctx, owner, secrets.Draft{
+			Template: made.ID, Name: "Licence", Files: map[string]uuid.UUID{"licence": kept.ID},
+		})
+		ask = reveal.Ask{Secret: result.ID, Field: "licence"}
+		return err
+	})
+	folder := filepath.Join(t.TempDir(), "backup")
+	out, errs, err := w.run(t, "backup", folder)
+	require.NoError(t, err, errs)
+	require.Contains(t, out, "and 1 files")
+	w.requireSealed(t, folder)
+	m, err := readManifest(folder)
+	require.NoError(t, err)
+	require.Len(t, m.blobs(), 1)
+
+	other := w.elsewhere(t)
+	_, errs, err = other.run(t, "restore", folder)
+	require.NoError(t, err, errs)
+	other.with(t, func(ctx context.Context, p *product) error {
+		file, err := p.gate.Download(ctx, owner, ask)
+		if err != nil {
+			return err
+		}
+		got, err := io.ReadAll(file)
+		require.Equal(t, content, string(got))
+		require.Equal(t, "licence.txt", file.Name)
+		return errors.Join(err, file.Close())
+	})
+
+	stored, err := filepath.Glob(filepath.Join(w.dir, "files", "*", "*"))
+	require.NoError(t, err)
+	require.Len(t, stored, 1)
+	for path, complaint := range map[string][]string{
+		stored[0]: {"backup", folder + "-second"},
+		filepath.Join(folder, blobFile(uuid.MustParse(filepath.Base(stored[0])))): {"restore", "--check", folder},
+	} {
+		whole, err := os.ReadFile(path)
+		require.NoError(t, err)
+		whole[len(whole)/2] ^= 1
+		require.NoError(t, os.WriteFile(path, whole, 0o600))
+		_, _, err = w.run(t, complaint...)
+		require.Error(t, err, complaint[0])
+	}
+	require.NoDirExists(t, folder+"-second")
 }
 
 // requireSealed fails if anybody else can read a file of a backup, or the root key is in one.

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -34,6 +35,7 @@ type manifest struct {
 	Finished time.Time    `json:"finished"`
 	Log      logPart      `json:"log"`
 	Vault    vault.Copied `json:"vault"`
+	Gone     []uuid.UUID  `json:"gone,omitempty"` // files that were removed while the backup was made
 	Files    []backupFile `json:"files"`
 	Remember string       `json:"remember"`
 }
@@ -54,6 +56,24 @@ type backupFile struct {
 }
 
 func vaultFile(table string) string { return "vault-" + table + ".copy.gz" }
+
+// blobFile is what a file's ciphertext is named in a backup. It is not compressed: it could not be.
+func blobFile(blob uuid.UUID) string { return blobPrefix + blob.String() }
+
+const blobPrefix = "file-"
+
+// blobs returns the ciphertexts of files that a backup has, each with its SHA-256 in hexadecimal.
+func (m manifest) blobs() map[uuid.UUID]string {
+	found := map[uuid.UUID]string{}
+	for _, f := range m.Files {
+		if name, ok := strings.CutPrefix(f.Name, blobPrefix); ok {
+			if id, err := uuid.Parse(name); err == nil {
+				found[id] = f.SHA256
+			}
+		}
+	}
+	return found
+}
 
 // backupWriter writes a backup beside its place and puts it there once it is complete, so that a folder by that name is
 // always a whole backup. Nobody but its owner can read it.
@@ -79,18 +99,27 @@ func newBackupWriter(place string) (*backupWriter, error) {
 
 // create begins a compressed file. It is part of the backup once it is closed.
 func (w *backupWriter) create(name string) (io.WriteCloser, error) {
+	f, err := w.createPlain(name)
+	if err != nil {
+		return nil, err
+	}
+	f.zip, err = gzip.NewWriterLevel(f.disk, gzip.BestSpeed)
+	return f, err
+}
+
+// createPlain begins a file that is not compressed.
+func (w *backupWriter) createPlain(name string) (*writtenFile, error) {
 	file, err := os.OpenFile(filepath.Join(w.dir, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("writing the backup: %w", err)
 	}
 	f := &writtenFile{backup: w, name: name, file: file, sum: sha256.New()}
 	f.disk = bufio.NewWriterSize(io.MultiWriter(file, f.sum, &f.bytes), 1<<20)
-	f.Writer, err = gzip.NewWriterLevel(f.disk, gzip.BestSpeed)
-	return f, err
+	return f, nil
 }
 
 type writtenFile struct {
-	*gzip.Writer
+	zip    *gzip.Writer // nil: not compressed
 	backup *backupWriter
 	name   string
 	disk   *bufio.Writer
@@ -106,9 +135,21 @@ func (c *counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// Write writes on.
+func (f *writtenFile) Write(p []byte) (int, error) {
+	if f.zip != nil {
+		return f.zip.Write(p)
+	}
+	return f.disk.Write(p)
+}
+
 // Close waits until the file is on disk.
 func (f *writtenFile) Close() error {
-	if err := errors.Join(f.Writer.Close(), f.disk.Flush(), f.file.Sync(), f.file.Close()); err != nil {
+	var err error
+	if f.zip != nil {
+		err = f.zip.Close()
+	}
+	if err := errors.Join(err, f.disk.Flush(), f.file.Sync(), f.file.Close()); err != nil {
 		return fmt.Errorf("writing %s: %w", f.name, err)
 	}
 	f.backup.files = append(f.backup.files, backupFile{f.name, int64(f.bytes), hex.EncodeToString(f.sum.Sum(nil))})

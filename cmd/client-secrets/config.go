@@ -27,6 +27,10 @@ type config struct {
 	DatabaseURLFile   string `env:"DATABASE_URL_FILE,file" help:"file that holds DATABASE_URL, since it has a password in it"`
 	KMSURL            string `env:"KMS_URL" help:"root key: file:///path/to/root.key, or awskms:, gcpkms:, azurekeyvault:, hashivault: in builds with the tag cloud"`
 
+	BlobURL   string `env:"BLOB_URL" help:"store of files: file:///<folder> for one machine, or s3:, gs:, azblob: in builds with the tag cloud; without it no files are taken"`
+	FileLimit int64  `env:"FILE_LIMIT_BYTES" envDefault:"104857600" help:"most bytes that a file may have, 100 MiB by default"`
+	ClamdAddr string `env:"CLAMD_ADDR" help:"virus scanner that uploads must pass: host:port or unix:<path> of a clamd, whose StreamMaxLength is at least FILE_LIMIT_BYTES; without it nothing is scanned"`
+
 	OIDCIssuer       string   `env:"OIDC_ISSUER" help:"issuer of the access tokens that are accepted"`
 	OIDCAudience     string   `env:"OIDC_AUDIENCE" envDefault:"client-secrets" help:"audience that an access token must name"`
 	OIDCAlgorithms   []string `env:"OIDC_ALGORITHMS" envDefault:"RS256,PS256,ES256,EdDSA" help:"signature algorithms that are accepted"`
@@ -63,6 +67,9 @@ func readConfig(dev bool) (config, error) {
 	if c.KeyBackups < 0 {
 		return config{}, errors.New("KEY_BACKUP_RETENTION: must not be negative")
 	}
+	if c.FileLimit <= 0 {
+		return config{}, errors.New("FILE_LIMIT_BYTES: must be positive")
+	}
 	if dev {
 		return c.withDevelopmentDefaults()
 	}
@@ -81,7 +88,7 @@ func firstSet(values ...string) string {
 // withDevelopmentDefaults refuses development beside any production setting and on any address but loopback.
 func (c config) withDevelopmentDefaults() (config, error) {
 	production := map[string]string{"EVENTSTORE_URL": c.EventStoreURL, "DATABASE_URL": c.DatabaseURL, "KMS_URL": c.KMSURL, "OIDC_ISSUER": c.OIDCIssuer,
-		"SMTP_URL": c.SMTPURL}
+		"SMTP_URL": c.SMTPURL, "BLOB_URL": c.BlobURL}
 	for name, value := range production {
 		if value != "" {
 			return c, fmt.Errorf("--dev is refused beside the production setting %s: unset it, or leave out --dev", name)
@@ -101,6 +108,7 @@ func (c config) withDevelopmentDefaults() (config, error) {
 		return c, fmt.Errorf("finding DATA_DIR: %w", err)
 	}
 	c.KMSURL = "file://" + filepath.ToSlash(key)
+	c.BlobURL = "file://" + filepath.ToSlash(filepath.Join(filepath.Dir(key), "files"))
 	return c, nil
 }
 

@@ -121,7 +121,7 @@ func newWorld(t *testing.T, database string) *world {
 	w.provider, err = oidc.Start(t.Context(), oidc.Config{Dir: filepath.Join(w.dir, "sign-in"), Audience: "client-secrets", People: people})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = w.provider.Close() })
-	w.config = config{Listen: "127.0.0.1:0", DataDir: w.dir, DatabaseURL: database, KMSURL: "file://" + key,
+	w.config = config{Listen: "127.0.0.1:0", DataDir: w.dir, DatabaseURL: database, KMSURL: "file://" + key, BlobURL: "file://" + filepath.Join(w.dir, "files"),
 		OIDCIssuer: w.provider.Issuer(), OIDCAudience: "client-secrets", OIDCAlgorithms: []string{"RS256"},
 		DatabaseConnections: 16, ShutdownTimeout: time.Second, LogLevel: "warn"}
 	w.startLog(t, freeAddress(t))
@@ -202,7 +202,7 @@ func (w *world) makeDemo(t testing.TB) {
 func (w *world) settings(address string) []string {
 	c := w.config
 	return append(os.Environ(), asProgram+"=1", "LISTEN="+address, "DATA_DIR="+w.dir, "EVENTSTORE_URL="+c.EventStoreURL,
-		"DATABASE_URL="+c.DatabaseURL, "KMS_URL="+c.KMSURL, "OIDC_ISSUER="+c.OIDCIssuer, "EVENTSTORE_CACHE_BYTES=16777216", "LOG_LEVEL=error")
+		"DATABASE_URL="+c.DatabaseURL, "KMS_URL="+c.KMSURL, "BLOB_URL="+c.BlobURL, "OIDC_ISSUER="+c.OIDCIssuer, "EVENTSTORE_CACHE_BYTES=16777216", "LOG_LEVEL=error")
 }
 
 // server is one instance of the product.

@@ -22,6 +22,7 @@ import (
 	sources "github.com/kdesk/client-secrets/commands/source"
 	templates "github.com/kdesk/client-secrets/commands/template"
 	tickets "github.com/kdesk/client-secrets/commands/ticket"
+	"github.com/kdesk/client-secrets/commands/upload"
 	verifications "github.com/kdesk/client-secrets/commands/verification"
 	workspaces "github.com/kdesk/client-secrets/commands/workspace"
 	"github.com/kdesk/client-secrets/eventstore"
@@ -46,6 +47,7 @@ type handlers struct {
 	templates  templates.Commands
 	secrets    secrets.Commands
 	sources    sources.Commands
+	uploads    upload.Commands
 	erasure    erasure.Commands
 	rotation   rotation.Commands
 	imports    *imports.Commands
@@ -113,6 +115,7 @@ func assemble(ctx context.Context, b *backends, logger *slog.Logger) (*product, 
 		tickets:    tickets.Commands{Run: run},
 		templates:  templates.Commands{Run: run},
 		secrets:    secrets.Commands{Run: run, Vault: b.vault, KeyBackups: b.keyBackups},
+		uploads:    upload.Commands{Run: run, Vault: b.vault, Logger: logger},
 		sources: sources.New(sources.Config{
 			Run: run, Hasher: p.hasher, Vault: b.vault, Desks: helpdesks(b.dev), Logger: logger,
 		}),

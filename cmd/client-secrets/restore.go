@@ -6,9 +6,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
 
@@ -28,8 +32,8 @@ func newRestore() *cobra.Command {
 	var check bool
 	cmd := &cobra.Command{
 		Use:   "restore <folder>",
-		Short: "Bring the event log and the vault back from a backup",
-		Long: "Bring the event log and the vault back from a backup that client-secrets backup made. Both places must be empty: the\n" +
+		Short: "Bring the event log, the vault and the files back from a backup",
+		Long: "Bring the event log, the vault and its files back from a backup that client-secrets backup made. Both places must be empty: the\n" +
 			"folder that EVENTSTORE_URL=embedded:<folder> names and the database of DATABASE_URL. KMS_URL must name the root key\n" +
 			"that the vault was made with. The backup is verified first. The read models are built anew by the next start.\n\n" +
 			"--only log brings the log alone back, beside a database that was not lost. What that has of later events no longer\n" +
@@ -58,8 +62,8 @@ func restore(cmd *cobra.Command, folder, only string, check bool) error {
 	}
 	_ = bar.Finish()
 	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "The backup of %s is whole: %d events up to position %d, %d rows of the vault.\n",
-		m.Began.Format("2006-01-02 15:04:05 MST"), m.Log.Events, m.Log.Head, m.Vault.Rows())
+	fmt.Fprintf(out, "The backup of %s is whole: %d events up to position %d, %d rows of the vault, %d files.\n",
+		m.Began.Format("2006-01-02 15:04:05 MST"), m.Log.Events, m.Log.Head, m.Vault.Rows(), len(m.blobs()))
 	if check {
 		return nil
 	}
@@ -123,8 +127,7 @@ func (r restoring) run(ctx context.Context, only string) (err error) {
 		}()
 	}
 	if b.pool != nil {
-		open := func(table string) (io.ReadCloser, error) { return openBackupFile(r.folder, vaultFile(table)) }
-		if err := vault.Load(ctx, vault.LoadConfig{Pool: b.pool, KMSURL: r.config.KMSURL}, r.manifest.Vault, open); err != nil {
+		if err := r.loadVault(ctx, b.pool); err != nil {
 			return err
 		}
 	}
@@ -135,6 +138,20 @@ func (r restoring) run(ctx context.Context, only string) (err error) {
 		return err
 	}
 	return r.checkHead(ctx)
+}
+
+// loadVault puts the files where they belong, then the tables that name them, and compares both.
+func (r restoring) loadVault(ctx context.Context, pool *pgxpool.Pool) error {
+	blobs := r.manifest.blobs()
+	file := func(blob uuid.UUID) (io.ReadCloser, error) { return os.Open(filepath.Join(r.folder, blobFile(blob))) }
+	if err := vault.LoadFiles(ctx, r.config.BlobURL, slices.Collect(maps.Keys(blobs)), file); err != nil {
+		return err
+	}
+	table := func(name string) (io.ReadCloser, error) { return openBackupFile(r.folder, vaultFile(name)) }
+	if err := vault.Load(ctx, vault.LoadConfig{Pool: pool, KMSURL: r.config.KMSURL}, r.manifest.Vault, table); err != nil {
+		return err
+	}
+	return vault.CheckFiles(ctx, pool, blobs, r.manifest.Gone)
 }
 
 // emptyLog returns the folder that the log goes to.

@@ -18,6 +18,7 @@ import (
 	"github.com/kdesk/client-secrets/eventstore"
 	"github.com/kdesk/client-secrets/http"
 	"github.com/kdesk/client-secrets/http/auth"
+	"github.com/kdesk/client-secrets/platform/clamd"
 	"github.com/kdesk/client-secrets/platform/oidc"
 	"github.com/kdesk/client-secrets/projections/directory"
 	"github.com/kdesk/client-secrets/projections/reveals"
@@ -73,6 +74,9 @@ func serve(ctx context.Context, c config, logger *slog.Logger, out io.Writer) (e
 	}
 	defer func() { err = errors.Join(err, mails.close()) }()
 	p.commands.verifications.Mails, p.commands.invitations.Mails = mails.sender != nil, mails.sender != nil
+	if err := p.prepareUploads(c); err != nil {
+		return err
+	}
 	server, err := newServer(ctx, c, p, mails, logger)
 	if err != nil {
 		return err
@@ -92,6 +96,7 @@ func serve(ctx context.Context, c config, logger *slog.Logger, out io.Writer) (e
 	g.add("the API", func(ctx context.Context) error { return server.Serve(ctx, listener) })
 	g.add("forgetting old answers", p.answers.Sweep)
 	g.add("noting the use of API keys", p.keyUse.Run)
+	g.add("sweeping uploads", p.commands.uploads.Sweep)
 	if c.dev {
 		g.add("the demo workspace", func(ctx context.Context) error {
 			return p.presentDemo(ctx, c, provider, "http://"+listener.Addr().String(), out)
@@ -118,12 +123,27 @@ func newServer(ctx context.Context, c config, p *product, mails *post, logger *s
 		Tickets: p.commands.tickets, Templates: p.commands.templates, Secrets: p.commands.secrets, Sources: p.commands.sources,
 		Gate: p.gate, Imports: p.commands.imports, ImportLimit: c.ImportLimit, Index: p.index,
 		Verifications: p.commands.verifications, Invitations: p.commands.invitations, Inbox: mails.shown(),
+		Uploads:   p.commands.uploads,
 		Directory: directory.New(p.pool), TemplateQueries: templatelist.New(p.pool), SecretQueries: secretlist.New(p.pool),
 		Panels: ticketpanel.New(p.pool), Reveals: reveals.New(p.pool), Freshness: p.runner,
 		Idempotency: p.answers, KeyUse: p.keyUse, Authenticator: authenticator, Hasher: p.hasher, WorkspaceIssuers: c.workspaceIssuers(),
 		LogID: hex.EncodeToString(id[:16]), ServerKey: key, Checks: p.checks(), Notices: p.alarm.notices,
 		Collectors: []prometheus.Collector{p.alarm.counts}, Logger: logger, ShutdownTimeout: c.ShutdownTimeout,
 	})
+}
+
+// prepareUploads sets how large files may be and what scans them.
+func (p *product) prepareUploads(c config) error {
+	p.commands.uploads.Limit = c.FileLimit
+	if c.ClamdAddr == "" {
+		return nil
+	}
+	scanner, err := clamd.New(c.ClamdAddr)
+	if err != nil {
+		return fmt.Errorf("CLAMD_ADDR: %w", err)
+	}
+	p.commands.uploads.Scan = scanner.Scan
+	return nil
 }
 
 // checks are what must work for the API to be ready.

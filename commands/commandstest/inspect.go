@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -44,6 +48,34 @@ func (w *World) VaultRows(t testing.TB) map[string][]string {
 		all[table] = w.strings(t, fmt.Sprintf(`SELECT row_to_json(r)::text FROM vault.%q AS r`, table))
 	}
 	return all
+}
+
+// Blobs returns the ciphertexts of all files, by path.
+func (w *World) Blobs(t testing.TB) map[string][]byte {
+	found := map[string][]byte{}
+	dir := strings.TrimPrefix(w.vault.BlobURL, "file://")
+	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			found[path], err = os.ReadFile(path)
+		}
+		return err
+	}))
+	return found
+}
+
+// Age makes all files of the vault days older. What the vault knows of the log is forgotten unless settled is set.
+func (w *World) Age(t testing.TB, days int, settled bool) {
+	_, err := w.vault.Pool.Exec(context.Background(), `UPDATE vault.files SET position = CASE WHEN $2 THEN position END,
+		created_at = created_at - make_interval(days => $1), attached_at = attached_at - make_interval(days => $1)`, days, settled)
+	require.NoError(t, err)
+}
+
+// DamageFiles alters a bit at the end of every file's ciphertext.
+func (w *World) DamageFiles(t testing.TB) {
+	for path, content := range w.Blobs(t) {
+		content[len(content)-1] ^= 1
+		require.NoError(t, os.WriteFile(path, content, 0o600))
+	}
 }
 
 func (w *World) strings(t testing.TB, query string) (list []string) {

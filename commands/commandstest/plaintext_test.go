@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -28,6 +29,7 @@ var needles = []string{
 	"N33dle Secret", "n33dle description", "N33dle Renamed",
 	"N33dle Template", "n33dle template text", "N33dle Label", "n33dle help",
 	"N33dle Member", "n33dle@member.example", "N33dle Title", "N33dle Contact", "N33dle Company", "n33dle@contact.example",
+	"N33dle-file.txt", "n33dle file content",
 	"N33dle Subject", "n33dle.example/ticket", "N33dle Group", "n33dle reason", "n33dle-subject-of-a-sign-in",
 	commandstest.Value,
 }
@@ -42,6 +44,12 @@ func TestNothingIsStoredInTheClear(t *testing.T) {
 	}
 	rows := s.VaultRows(t)
 	require.NotEmpty(t, rows["values"])
+	require.NotEmpty(t, rows["files"])
+	blobs := s.Blobs(t)
+	require.Len(t, blobs, 2)
+	for path, content := range blobs {
+		vault.WriteString(path + string(content) + "\n")
+	}
 	for _, table := range rows {
 		vault.WriteString(strings.Join(table, "\n"))
 	}
@@ -83,11 +91,20 @@ func act(t *testing.T, s *commandstest.Scene) {
 	made, err := s.Templates.Create(ctx, owner, template.Definition{Name: "N33dle Template", Description: "n33dle template text", Fields: []template.Field{
 		{Key: "api_key", Label: domain.NewPrivate("N33dle Label"), Help: domain.NewPrivate("n33dle help"), Type: template.Text, Sensitive: true},
 		{Key: "note", Label: domain.NewPrivate("Note"), Type: template.Message},
+		{Key: "file", Label: domain.NewPrivate("File"), Type: template.File},
 		{Key: "region", Label: domain.NewPrivate("Region"), Type: template.Choice, Choices: []domain.Private{domain.NewPrivate("n33dle-choice")}},
 	}})
 	require.NoError(t, err)
+	var uploads [2]uuid.UUID // one goes into the secret, one stays
+	for i := range uploads {
+		received, err := s.Uploads.Receive(ctx, owner, "N33dle-file.txt", strings.NewReader(strings.Repeat("n33dle file content", 10_000)))
+		require.NoError(t, err)
+		kept, err := received.Keep(ctx, owner)
+		require.NoError(t, err)
+		uploads[i] = kept.ID
+	}
 	result, err := s.Secrets.Create(ctx, owner, secrets.Draft{
-		Template: made.ID, Name: "N33dle Secret", Description: "n33dle description", Tickets: []string{"test:t"}, Contacts: []string{"test:c"},
+		Files: map[string]uuid.UUID{"file": uploads[0]}, Template: made.ID, Name: "N33dle Secret", Description: "n33dle description", Tickets: []string{"test:t"}, Contacts: []string{"test:c"},
 		Fields: map[string]string{"api_key": "n33dle-value-one", "note": "n33dle-note", "region": "n33dle-choice"},
 	})
 	require.NoError(t, err)
@@ -104,5 +121,8 @@ func act(t *testing.T, s *commandstest.Scene) {
 		_, err = s.Gate.Reveal(ctx, s.By(by), ask)
 		assert.Error(t, err)
 	}
-	require.Len(t, s.Reveals(t), 4)
+	file, err := s.Gate.Download(ctx, owner, reveal.Ask{Secret: result.ID, Field: "file", Reason: "n33dle reason"})
+	require.NoError(t, err)
+	require.NoError(t, file.Close())
+	require.Len(t, s.Reveals(t), 5)
 }

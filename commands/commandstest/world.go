@@ -24,6 +24,7 @@ import (
 	sources "github.com/kdesk/client-secrets/commands/source"
 	templates "github.com/kdesk/client-secrets/commands/template"
 	tickets "github.com/kdesk/client-secrets/commands/ticket"
+	"github.com/kdesk/client-secrets/commands/upload"
 	verifications "github.com/kdesk/client-secrets/commands/verification"
 	workspaces "github.com/kdesk/client-secrets/commands/workspace"
 	"github.com/kdesk/client-secrets/domain/workspace"
@@ -51,6 +52,7 @@ type World struct {
 	Templates  templates.Commands
 	Secrets    secrets.Commands
 	Sources    sources.Commands
+	Uploads    upload.Commands
 
 	Verifications verifications.Commands
 	Invitations   invitations.Commands
@@ -127,8 +129,10 @@ func (v *Vault) Opened() int {
 
 // New returns a world that ends with the test.
 func New(t testing.TB) *World {
+	dir := t.TempDir()
 	return join(t, storetest.Start(t), vault.Config{
-		Pool: postgrestest.Pool(t), KMSURL: "file://" + filepath.ToSlash(filepath.Join(t.TempDir(), "root.key")), CreateKey: true,
+		Pool: postgrestest.Pool(t), KMSURL: "file://" + filepath.ToSlash(filepath.Join(dir, "root.key")), CreateKey: true,
+		BlobURL: "file://" + filepath.ToSlash(filepath.Join(dir, "files")),
 	})
 }
 
@@ -161,6 +165,7 @@ func join(t testing.TB, server *storetest.Server, c vault.Config) *World {
 		workspace.Freshdesk: helpdesk.Freshdesk{Client: local},
 	}})
 	w.Secrets = secrets.Commands{Run: w.Run, Vault: v}
+	w.Uploads = upload.Commands{Run: w.Run, Vault: v, Logger: slog.New(slog.DiscardHandler)}
 	w.Verifications = verifications.Commands{Run: w.Run, Codes: verifications.NewCodes(v), Mails: true}
 	w.Invitations = invitations.Commands{Members: w.Members, Tokens: invitations.NewTokens(v), Mails: true}
 	w.start(t)

@@ -183,6 +183,7 @@ func TestContentsByVersion(t *testing.T) {
 		})
 	}
 	s.send(t, x, batch(events[:3]...))
+	x.View(func(f live.Facts) { assert.False(t, f.Contents.IsFile(client, "f")) })
 	content, version, ok := of(client, "f", 0)
 	assert.True(t, ok)
 	assert.Equal(t, two, content)

@@ -32,9 +32,12 @@ const revealTimeout = 5 * time.Second // from being asked for to being decided
 type Vault interface {
 	Fetch(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]vault.Ciphertext, error)
 	Open(ctx context.Context, ref vault.Ref, want vault.Sealed, ct vault.Ciphertext) (vault.Secret, error)
+	FetchFile(ctx context.Context, id uuid.UUID) (vault.StoredFile, error)
+	Decrypt(ctx context.Context, ref vault.Ref, want vault.Sealed, f vault.StoredFile) (*vault.OpenFile, error)
+	Describe(ctx context.Context, refs map[uuid.UUID]vault.Ref) (map[uuid.UUID]vault.About, error)
 }
 
-// Ask is a member's wish to see one field's value.
+// Ask is a member's wish to have one field's value, or its file.
 type Ask struct {
 	Secret         uuid.UUID
 	Field          string
@@ -43,6 +46,13 @@ type Ask struct {
 	Reason         string
 	ConfirmExpired bool
 	RetryOf        uuid.UUID // the first reveal of a repeated request
+
+	file bool
+}
+
+// ref says where the value or file stands.
+func (a Ask) ref(workspace uuid.UUID, version int) vault.Ref {
+	return vault.Ref{Workspace: workspace, Subject: domain.Stream(domain.SecretKind, a.Secret), Field: a.Field, Version: version}
 }
 
 // Receipt is the proof of a recorded reveal.
@@ -101,22 +111,12 @@ func (g *Gate) Run(ctx context.Context) error {
 // a *domain.Error refuses, ErrLogUnavailable if the record could not be written in time. After a crash or a lost
 // connection the record may be there although nobody received the value, never the other way round.
 func (g *Gate) Reveal(ctx context.Context, req commands.Request, ask Ask) (Revealed, error) {
-	if err := check(ask); err != nil {
-		return Revealed{}, err
-	}
 	ctx, cancel := context.WithTimeout(ctx, revealTimeout)
 	defer cancel()
-	first := g.decideNow(req, ask)
-	if !first.decision.Allowed {
-		return Revealed{}, g.deny(ctx, req, ask, first)
-	}
-	fetched := g.fetch(ctx, first.content.ID)
-	outcome, err := g.record(ctx, req, ask, first)
+	var fetched <-chan result[vault.Ciphertext]
+	outcome, err := g.pass(ctx, req, ask, func(content uuid.UUID) { fetched = g.fetch(ctx, content) })
 	if err != nil {
 		return Revealed{}, err
-	}
-	if !outcome.decision.Allowed {
-		return Revealed{}, g.withhold(ctx, req, ask, outcome)
 	}
 	value, err := g.open(ctx, req.Workspace, ask, outcome.verdict, fetched)
 	if err != nil {
@@ -128,6 +128,26 @@ func (g *Gate) Reveal(ctx context.Context, req commands.Request, ask Ask) (Revea
 		RemaskAfter:  outcome.remask,
 		Receipt:      outcome.receipt(req.Actor.ID),
 	}, nil
+}
+
+// pass decides, records and decides again. fetch is called in between, to read the ciphertext while the record is written.
+func (g *Gate) pass(ctx context.Context, req commands.Request, ask Ask, fetch func(content uuid.UUID)) (recorded, error) {
+	if err := check(ask); err != nil {
+		return recorded{}, err
+	}
+	first := g.decideNow(req, ask)
+	if !first.decision.Allowed {
+		return recorded{}, g.deny(ctx, req, ask, first)
+	}
+	fetch(first.content.ID)
+	outcome, err := g.record(ctx, req, ask, first)
+	if err != nil {
+		return recorded{}, err
+	}
+	if !outcome.decision.Allowed {
+		return recorded{}, g.withhold(ctx, req, ask, outcome)
+	}
+	return outcome, nil
 }
 
 func check(ask Ask) error {
@@ -165,8 +185,13 @@ func judge(f live.Facts, req commands.Request, ask Ask, version int, now time.Ti
 	v.decision, v.flags = f.Access.Review(ar)
 	if v.decision.Allowed {
 		var ok bool
-		if v.content, v.version, ok = f.Contents.Of(ask.Secret, ask.Field, version); !ok {
+		switch v.content, v.version, ok = f.Contents.Of(ask.Secret, ask.Field, version); {
+		case !ok:
 			v.decision.Allowed, v.decision.Code = false, "value_not_set"
+		case ask.file && !f.Contents.IsFile(ask.Secret, ask.Field):
+			v.decision.Allowed, v.decision.Code = false, "not_a_file"
+		case !ask.file && f.Contents.IsFile(ask.Secret, ask.Field):
+			v.decision.Allowed, v.decision.Code = false, "is_a_file"
 		}
 	}
 	if !v.decision.Allowed {
@@ -191,7 +216,11 @@ type recorded struct {
 
 func (r recorded) receipt(member string) Receipt {
 	e := r.event
-	fact, _ := e.Event.(reveal.FieldRevealed)
+	fact, isValue := e.Event.(reveal.FieldRevealed)
+	if !isValue {
+		file, _ := e.Event.(reveal.FileDownloaded)
+		fact = reveal.FieldRevealed(file)
+	}
 	return Receipt{e.ID, e.Stream, e.Revision, e.Position, e.At, member, r.decision, fact.Flags}
 }
 
@@ -199,11 +228,16 @@ func (r recorded) receipt(member string) Receipt {
 // it has been applied, so the decision made there is the one that counts.
 func (g *Gate) record(ctx context.Context, req commands.Request, ask Ask, first verdict) (recorded, error) {
 	stream := domain.Stream(domain.RevealsKind, req.Workspace)
-	proposed, err := g.encode(ctx, req, stream, reveal.FieldRevealed{
+	fact := reveal.FieldRevealed{
 		Secret: ask.Secret, Field: ask.Field, ValueVersion: first.version, Member: req.Actor.ID, Ticket: ask.Ticket,
 		Reason: domain.NewPrivate(ask.Reason), Decision: first.decision, Flags: first.flags,
 		RetryOf: ask.RetryOf, Confirmed: ask.ConfirmExpired,
-	})
+	}
+	var e domain.Event = fact
+	if ask.file {
+		e = reveal.FileDownloaded(fact)
+	}
+	proposed, err := g.encode(ctx, req, stream, e)
 	if err != nil {
 		return recorded{}, err
 	}
@@ -241,27 +275,38 @@ func (g *Gate) encode(ctx context.Context, req commands.Request, stream string, 
 }
 
 // fetch reads the ciphertext while the record is being written.
-func (g *Gate) fetch(ctx context.Context, content uuid.UUID) <-chan fetchedValue {
-	ch := make(chan fetchedValue, 1)
-	go func() {
+func (g *Gate) fetch(ctx context.Context, content uuid.UUID) <-chan result[vault.Ciphertext] {
+	return meanwhile(func() (vault.Ciphertext, error) {
 		found, err := g.vault.Fetch(ctx, []uuid.UUID{content})
-		ch <- fetchedValue{found[content], err} // of what is not there, Open says why
+		ct, ok := found[content]
+		if err == nil && !ok {
+			err = errors.New("the vault does not have it")
+		}
+		return ct, err
+	})
+}
+
+// result is what something that ran meanwhile came to.
+type result[T any] struct {
+	got T
+	err error
+}
+
+func meanwhile[T any](do func() (T, error)) <-chan result[T] {
+	ch := make(chan result[T], 1)
+	go func() {
+		got, err := do()
+		ch <- result[T]{got, err}
 	}()
 	return ch
 }
 
-type fetchedValue struct {
-	ciphertext vault.Ciphertext
-	err        error
-}
-
-func (g *Gate) open(ctx context.Context, workspace uuid.UUID, ask Ask, v verdict, fetched <-chan fetchedValue) (vault.Secret, error) {
-	got := <-fetched
-	if got.err != nil {
-		return nil, fmt.Errorf("fetching a value: %w", got.err)
+func (g *Gate) open(ctx context.Context, workspace uuid.UUID, ask Ask, v verdict, fetched <-chan result[vault.Ciphertext]) (vault.Secret, error) {
+	ciphertext := <-fetched
+	if ciphertext.err != nil {
+		return nil, fmt.Errorf("fetching a value: %w", ciphertext.err)
 	}
-	ref := vault.Ref{Workspace: workspace, Subject: domain.Stream(domain.SecretKind, ask.Secret), Field: ask.Field, Version: v.version}
-	value, err := g.vault.Open(ctx, ref, sealedOf(v.content), got.ciphertext)
+	value, err := g.vault.Open(ctx, ask.ref(workspace, v.version), sealedOf(v.content), ciphertext.got)
 	if err != nil {
 		return nil, fmt.Errorf("opening a value: %w", err)
 	}

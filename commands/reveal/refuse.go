@@ -25,6 +25,8 @@ var refusals = map[string]*domain.Error{
 	"older_version":         domain.Refuse(domain.Forbidden, "older_version", "only those who manage secrets may reveal older values"),
 	"expired_blocked":       domain.Refuse(domain.Forbidden, "expired_blocked", "the secret has expired and you may not reveal it any more"),
 	"value_not_set":         domain.Refuse(domain.Conflict, "value_not_set", "the field has no value"),
+	"not_a_file":            domain.Refuse(domain.Conflict, "not_a_file", "the field holds a value and no file: reveal it"),
+	"is_a_file":             domain.Refuse(domain.Conflict, "is_a_file", "the field holds a file: download it"),
 	"verification_required": domain.Refuse(domain.Required, "verification_required", "confirm the code sent to your mail address first"),
 	"confirmation_required": domain.Refuse(domain.Required, "confirmation_required", "the secret has expired: confirm that you want it all the same"),
 	"reason_required":       domain.Refuse(domain.Required, "reason_required", "say why you need the value"),

@@ -110,6 +110,9 @@ func (c Commands) ClearValue(ctx context.Context, req commands.Request, id uuid.
 		return commands.Result{}, template.ErrUnknownField
 	}
 	return commands.Run(ctx, c.Run, req, req.Command(), aggregate(id), func(s secret.State) ([]domain.Event, error) {
+		if f.Type == template.File {
+			return secret.RemoveFile(s, field, f.Required)
+		}
 		return secret.ClearValue(s, field, f.Required)
 	})
 }

@@ -24,7 +24,8 @@ type Draft struct {
 	Name        string
 	Description string
 	ExpiresAt   *time.Time
-	Fields      map[string]string // plain values by field key; an empty one counts as none
+	Fields      map[string]string    // plain values by field key; an empty one counts as none
+	Files       map[string]uuid.UUID // uploads of the caller's by field key
 	Tickets     []string
 	Contacts    []string
 	Assignments []secret.Assignment
@@ -50,7 +51,7 @@ func (c Commands) Create(ctx context.Context, req commands.Request, d Draft) (co
 	if err != nil {
 		return commands.Result{}, err
 	}
-	return c.create(ctx, req, command, id, d.Fields, draft)
+	return c.create(ctx, filing{c, req, command, uuid.New(), id}, d, draft)
 }
 
 // Make is Create for a command that has authorised the actor, under an id of its choice, from a template that it has
@@ -60,7 +61,7 @@ func (c Commands) Make(ctx context.Context, req commands.Request, command, id uu
 	if err != nil {
 		return commands.Result{}, err
 	}
-	return c.create(ctx, req, command, id, d.Fields, draft)
+	return c.create(ctx, filing{c, req, command, uuid.New(), id}, d, draft)
 }
 
 // Check tells what Make would refuse. It stores and records nothing.
@@ -70,7 +71,7 @@ func (c Commands) Check(req commands.Request, t template.State, d Draft) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.check(command, d.Fields, &draft)
+	_, err = c.check(command, d, &draft)
 	return err
 }
 
@@ -83,7 +84,7 @@ func (c Commands) draft(req commands.Request, command uuid.UUID, t template.Stat
 	if err != nil {
 		return draft, err
 	}
-	if err := template.CheckValues(fields, d.Fields); err != nil {
+	if err := template.CheckValues(fields, d.Fields, slices.Collect(maps.Keys(d.Files))); err != nil {
 		return draft, err
 	}
 	draft = secret.Draft{
@@ -96,12 +97,12 @@ var errUnknownTemplate = domain.Refuse(domain.Invalid, "unknown_template", "ther
 	With("body.template_id", "is not a template here")
 
 // create checks the draft before any value is stored.
-func (c Commands) create(ctx context.Context, req commands.Request, command, id uuid.UUID, values map[string]string, draft secret.Draft) (commands.Result, error) {
-	items, err := c.check(command, values, &draft)
+func (c Commands) create(ctx context.Context, f filing, d Draft, draft secret.Draft) (commands.Result, error) {
+	items, err := c.check(f.command, d, &draft)
 	if err != nil {
 		return commands.Result{}, err
 	}
-	contents, err := c.put(ctx, req.Workspace, id, items)
+	contents, err := c.put(ctx, f.req.Workspace, f.secret, items)
 	if err != nil {
 		return commands.Result{}, err
 	}
@@ -109,23 +110,34 @@ func (c Commands) create(ctx context.Context, req commands.Request, command, id 
 		draft.Values[i].Content = contents[i]
 	}
 	now := c.Run.Now()
-	return commands.Run(ctx, c.Run, req, command, aggregate(id), func(s secret.State) ([]domain.Event, error) {
-		return secret.Create(s, draft, now)
-	})
+	var result commands.Result
+	if draft.Files, err = f.attachAll(ctx, d.Files, firstVersion); err == nil {
+		result, err = commands.Run(ctx, c.Run, f.req, f.command, aggregate(f.secret), func(s secret.State) ([]domain.Event, error) {
+			return secret.Create(s, draft, now)
+		})
+	}
+	if len(d.Files) > 0 {
+		err = f.conclude(ctx, result, err)
+	}
+	return result, err
 }
 
 // check completes a draft with contents that stand in for the ciphertexts to come, refuses what is wrong with it, and
 // returns what the vault is to keep.
-func (c Commands) check(command uuid.UUID, values map[string]string, draft *secret.Draft) (items []vault.Item, err error) {
+func (c Commands) check(command uuid.UUID, d Draft, draft *secret.Draft) (items []vault.Item, err error) {
+	values := d.Fields
 	for _, field := range slices.Sorted(maps.Keys(values)) {
 		if values[field] != "" {
 			items = append(items, vault.Item{ContentID: contentID(command, field, 1), Field: field, Version: 1, Plain: vault.Secret(values[field])})
 			draft.Values = append(draft.Values, secret.Value{Field: field, Content: placeholder(command, field, 1)})
 		}
 	}
+	draft.Files = placeholders(d.Files, firstVersion)
 	_, err = secret.Create(secret.State{}, *draft, c.Run.Now())
 	return items, err
 }
+
+func firstVersion(string) int { return 1 }
 
 // contentID names a value in the vault: a retry of the command meets the ciphertext of its first try.
 func contentID(command uuid.UUID, field string, version int) uuid.UUID {

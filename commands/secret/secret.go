@@ -23,7 +23,12 @@ type Vault interface {
 	// Fetch and Open decrypt: for what the product has to know of a value by itself. Nothing is shown to anybody.
 	Fetch(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]vault.Ciphertext, error)
 	Open(ctx context.Context, ref vault.Ref, want vault.Sealed, ct vault.Ciphertext) (vault.Secret, error)
-	// Destroy deletes a subject's key and values for ever. It is safe to repeat.
+	// Attach puts an upload into a secret. It is safe to repeat by the same command.
+	Attach(ctx context.Context, a vault.Attachment) (vault.Attached, error)
+	// Release gives back what a try of a command attached; Settle tells that the log has it.
+	Release(ctx context.Context, workspace, command, try uuid.UUID) error
+	Settle(ctx context.Context, workspace, command uuid.UUID, position uint64) error
+	// Destroy deletes a subject's key, values and files for ever. It is safe to repeat.
 	Destroy(ctx context.Context, workspace uuid.UUID, subject string) error
 }
 
@@ -67,9 +72,13 @@ func (c Commands) put(ctx context.Context, workspace, id uuid.UUID, items []vaul
 	}
 	contents := make([]secret.Content, len(sealed))
 	for i, s := range sealed {
-		contents[i] = secret.Content{ID: s.ContentID, KeyID: s.KeyID, Alg: s.Alg, SHA256: s.SHA256[:]}
+		contents[i] = contentOf(s)
 	}
 	return contents, nil
+}
+
+func contentOf(s vault.Sealed) secret.Content {
+	return secret.Content{ID: s.ContentID, KeyID: s.KeyID, Alg: s.Alg, SHA256: s.SHA256[:]}
 }
 
 var errKeyReused = domain.Refuse(domain.Conflict, "idempotency_key_reused", "this Idempotency-Key was used with another value")

@@ -19,8 +19,9 @@ import (
 
 // Upgrade is how somebody wants a secret moved to its template's newest version.
 type Upgrade struct {
-	ConfirmLoss bool              // values that the newest version has no place for may be cleared
-	Fields      map[string]string // plain values by field key, such as those it newly requires; an empty one counts as none
+	ConfirmLoss bool                 // values that the newest version has no place for may be cleared
+	Fields      map[string]string    // plain values by field key, such as those it newly requires; an empty one counts as none
+	Files       map[string]uuid.UUID // uploads of the caller's by field key, likewise
 }
 
 // UpgradeTemplate moves a secret to its template's newest version, in one append. What would be lost or is missing is
@@ -33,30 +34,37 @@ func (c Commands) UpgradeTemplate(ctx context.Context, req commands.Request, id 
 	if result, done, err := commands.Repeated(ctx, c.Run, req, command, aggregate(id)); done || err != nil {
 		return result, err
 	}
-	for range valueTries {
-		result, err := c.upgrade(ctx, req, command, id, u)
-		if !errors.Is(err, secret.ErrValueChanged) {
-			return result, err
-		}
+	f := filing{c, req, command, uuid.New(), id}
+	result, err := commands.Result{}, error(secret.ErrValueChanged)
+	for try := 0; try < valueTries && errors.Is(err, secret.ErrValueChanged); try++ {
+		result, err = c.upgrade(ctx, f, u)
 	}
-	return commands.Result{}, commands.ErrBusy
+	if errors.Is(err, secret.ErrValueChanged) {
+		err = commands.ErrBusy
+	}
+	if len(u.Files) > 0 {
+		err = f.conclude(ctx, result, err)
+	}
+	return result, err
 }
 
 // upgrade encrypts the given values as the versions that their fields would have next, as setValue does.
-func (c Commands) upgrade(ctx context.Context, req commands.Request, command, id uuid.UUID, u Upgrade) (commands.Result, error) {
+func (c Commands) upgrade(ctx context.Context, f filing, u Upgrade) (commands.Result, error) {
+	req, command, id := f.req, f.command, f.secret
 	s, t, err := c.withTemplate(ctx, req, id)
 	if err != nil {
 		return commands.Result{}, err
 	}
 	old, _ := t.FieldsAt(s.TemplateVersion)
 	plan := secret.Upgrade{To: t.Version(), Old: old, New: t.Fields(), Lose: u.ConfirmLoss}
-	if err := template.CheckGiven(plan.New, u.Fields); err != nil {
+	if err := template.CheckGiven(plan.New, u.Fields, slices.Collect(maps.Keys(u.Files))); err != nil {
 		return commands.Result{}, err
 	}
 	items := newValues(&plan, s, command, u.Fields)
 	if err := c.look(ctx, req.Workspace, id, s, &plan); err != nil {
 		return commands.Result{}, err
 	}
+	plan.Files = placeholders(u.Files, s.NextVersion)
 	planned, err := secret.UpgradeTemplate(s, plan)
 	if err != nil {
 		return commands.Result{}, err
@@ -68,6 +76,9 @@ func (c Commands) upgrade(ctx context.Context, req commands.Request, command, id
 		}
 		for i := range contents {
 			plan.Values[i].Content = contents[i]
+		}
+		if plan.Files, err = f.attachAll(ctx, u.Files, s.NextVersion); err != nil {
+			return commands.Result{}, err
 		}
 	}
 	return commands.Run(ctx, c.Run, req, command, aggregate(id), func(s secret.State) ([]domain.Event, error) {

@@ -17,6 +17,9 @@ func (x *Index) applyReveals(r domain.Recorded, id uuid.UUID) error {
 	case events.FieldRevealed:
 		s := x.space(id)
 		s.reveals.count(s.names.put(e.Member), r.At)
+	case events.FileDownloaded:
+		s := x.space(id)
+		s.reveals.count(s.names.put(e.Member), r.At)
 	case events.Denied, events.Withheld:
 	default:
 		return errUnknown

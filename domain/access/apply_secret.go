@@ -59,7 +59,8 @@ func (s *space) end(sec *record, by fact) {
 func isSecretEvent(e domain.Event) bool {
 	switch e.(type) {
 	case events.Described, events.Activated, events.Deactivated, events.ExpirationSet, events.ExpirationCleared,
-		events.TemplateUpgraded, events.HoldPlaced, events.HoldReleased, events.DestroyRequested, events.Destroyed, events.ValueSet, events.ValueCleared, events.AccessGranted, events.AccessRevoked, events.RuleAdded,
+		events.TemplateUpgraded, events.HoldPlaced, events.HoldReleased, events.DestroyRequested, events.Destroyed, events.ValueSet, events.ValueCleared,
+		events.FileAttached, events.FileRemoved, events.FileScanned, events.AccessGranted, events.AccessRevoked, events.RuleAdded,
 		events.RuleRemoved, events.TicketLinked, events.TicketUnlinked, events.ContactRelated, events.ContactUnrelated:
 		return true
 	}
@@ -95,6 +96,10 @@ func (s *space) evolve(sec *record, r domain.Recorded) {
 	case events.ValueSet:
 		sec.setValue(s.names.put(e.Field), e.ValueVersion, true, factOf(r))
 	case events.ValueCleared:
+		sec.setValue(s.names.put(e.Field), e.ValueVersion, false, factOf(r))
+	case events.FileAttached:
+		sec.setValue(s.names.put(e.Field), e.ValueVersion, true, factOf(r))
+	case events.FileRemoved:
 		sec.setValue(s.names.put(e.Field), e.ValueVersion, false, factOf(r))
 	case events.AccessGranted:
 		s.grant(sec, e, s.markOf(r))

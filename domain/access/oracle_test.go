@@ -250,6 +250,10 @@ func (o oracle) secret(of uuid.UUID) (v view) {
 			v.values[e.Field] = append(v.values[e.Field], true)
 		case secret.ValueCleared:
 			v.values[e.Field] = append(v.values[e.Field], false)
+		case secret.FileAttached:
+			v.values[e.Field] = append(v.values[e.Field], true)
+		case secret.FileRemoved:
+			v.values[e.Field] = append(v.values[e.Field], false)
 		case secret.RuleAdded:
 			v.rules = slices.DeleteFunc(v.rules, func(r secret.RuleAdded) bool { return r.RuleID == e.RuleID })
 			v.rules = append(v.rules, e)

@@ -85,6 +85,12 @@ func (h *history) numbered(of uuid.UUID, e domain.Event) domain.Event {
 	case secret.ValueCleared:
 		e.ValueVersion = next(e.Field)
 		return e
+	case secret.FileAttached:
+		e.ValueVersion = next(e.Field)
+		return e
+	case secret.FileRemoved:
+		e.ValueVersion = next(e.Field)
+		return e
 	}
 	return e
 }
@@ -154,7 +160,8 @@ func ticketFact(t dice) domain.Event {
 func stateFact(t dice) domain.Event {
 	f := one(t, fields...)
 	return one[domain.Event](t, secret.Activated{}, secret.Activated{}, secret.Deactivated{}, secret.ExpirationSet{ExpiresAt: noon.Add(time.Hour)},
-		secret.ExpirationCleared{}, secret.TemplateUpgraded{From: 1, To: 2}, secret.HoldPlaced{}, ending(t), secret.ValueSet{Field: f}, secret.ValueSet{Field: f}, secret.ValueCleared{Field: f})
+		secret.ExpirationCleared{}, secret.TemplateUpgraded{From: 1, To: 2}, secret.HoldPlaced{}, ending(t), secret.ValueSet{Field: f}, secret.ValueSet{Field: f}, secret.ValueCleared{Field: f},
+		secret.FileAttached{Field: f}, secret.FileRemoved{Field: f}, secret.FileScanned{Field: f})
 }
 
 // ending is rarely the end of a secret: nothing comes after that.

@@ -21,6 +21,9 @@ type FieldRevealed struct {
 	Confirmed    bool            `json:"confirmed,omitempty"` // that the secret has expired
 }
 
+// FileDownloaded tells the same of a file. It is recorded before the first byte is decrypted.
+type FileDownloaded FieldRevealed
+
 // Denied tells that a reveal was refused.
 type Denied struct {
 	Secret   uuid.UUID       `json:"secret"`
@@ -45,6 +48,9 @@ type Withheld struct {
 func (FieldRevealed) EventType() string { return "reveal.field_revealed.v1" }
 
 // EventType returns the stored name.
+func (FileDownloaded) EventType() string { return "reveal.file_downloaded.v1" }
+
+// EventType returns the stored name.
 func (Denied) EventType() string { return "reveal.denied.v1" }
 
 // EventType returns the stored name.
@@ -53,6 +59,11 @@ func (Withheld) EventType() string { return "reveal.withheld.v1" }
 // PrivateSubject makes the reason the member's own text.
 func (e FieldRevealed) PrivateSubject(workspace uuid.UUID) string {
 	return domain.DirectoryStream(workspace, domain.MemberKind, e.Member)
+}
+
+// PrivateSubject makes the reason the member's own text.
+func (e FileDownloaded) PrivateSubject(workspace uuid.UUID) string {
+	return FieldRevealed(e).PrivateSubject(workspace)
 }
 
 // Flags of a reveal that an auditor looks at twice.

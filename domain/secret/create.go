@@ -18,6 +18,7 @@ type Draft struct {
 	Description     string
 	ExpiresAt       *time.Time // nil is never
 	Values          []Value    // of fields that get one; one per field
+	Files           []File     // likewise
 	Tickets         []Related
 	Contacts        []Related
 	Assignments     []Assignment
@@ -62,7 +63,7 @@ func (d Draft) created(p *domain.Problems, now time.Time) Created {
 	return c
 }
 
-// values returns a first version per field. The plain values were checked by template.CheckValues; that they are for
+// values returns a first version per field. The plain values and the files were checked by template.CheckValues; that they are for
 // these fields, and none is missing, is checked here again because this is what is written.
 func (d Draft) values(p *domain.Problems) (events []domain.Event) {
 	seen := make(map[string]bool, len(d.Values))
@@ -77,9 +78,14 @@ func (d Draft) values(p *domain.Problems) (events []domain.Event) {
 		seen[v.Field] = true
 		events = append(events, ValueSet{Field: v.Field, ValueVersion: 1, Content: v.Content})
 	}
+	for _, f := range d.Files {
+		p.AddError("body.files", template.CheckFile(d.Fields, f.Field))
+		seen[f.Field] = true
+		events = append(events, f.attached()...)
+	}
 	for _, f := range d.Fields {
 		if f.Required && !seen[f.Key] {
-			p.Add("required_field_missing", "body.fields."+f.Key, "is required")
+			p.Add("required_field_missing", f.Location(), "is required")
 		}
 	}
 	return events

@@ -21,6 +21,12 @@ func (d Draft) complete() error {
 		}
 		fields[v.Field] = true
 	}
+	for _, f := range d.Files {
+		if fields[f.Field] || f.Version != 1 || !f.complete() {
+			return errors.New("creating a secret: a file is incomplete or comes twice")
+		}
+		fields[f.Field] = true
+	}
 	ids := make(map[uuid.UUID]bool, len(d.Rules))
 	for _, r := range d.Rules {
 		if ids[r.ID] || r.ID == uuid.Nil {

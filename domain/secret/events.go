@@ -60,6 +60,31 @@ type ValueCleared struct {
 	ValueVersion int    `json:"value_version"`
 }
 
+// FileAttached gives a field of type file a file, version by version like a value.
+type FileAttached struct {
+	Field        string         `json:"field"`
+	ValueVersion int            `json:"value_version"`
+	Content      Content        `json:"content"`
+	FileName     domain.Private `json:"file_name"`
+	ContentType  domain.Private `json:"content_type"` // as found in its bytes
+}
+
+// FileRemoved leaves a field without a file. It has a version of its own.
+type FileRemoved struct {
+	Field        string `json:"field"`
+	ValueVersion int    `json:"value_version"`
+}
+
+// FileScanned tells what a scanner for malware found in a file while it was uploaded.
+type FileScanned struct {
+	Field        string `json:"field"`
+	ValueVersion int    `json:"value_version"`
+	Verdict      string `json:"verdict"`
+}
+
+// VerdictClean is the verdict on a file that nothing was found in. Others are never attached.
+const VerdictClean = "clean"
+
 // TemplateUpgraded moves the secret to a newer version of its template: it has the fields of that one from then on.
 type TemplateUpgraded struct {
 	Template uuid.UUID `json:"template"`
@@ -156,6 +181,15 @@ func (ValueSet) EventType() string { return "secret.value_set.v1" }
 
 // EventType returns the stored name.
 func (ValueCleared) EventType() string { return "secret.value_cleared.v1" }
+
+// EventType returns the stored name.
+func (FileAttached) EventType() string { return "secret.file_attached.v1" }
+
+// EventType returns the stored name.
+func (FileRemoved) EventType() string { return "secret.file_removed.v1" }
+
+// EventType returns the stored name.
+func (FileScanned) EventType() string { return "secret.file_scanned.v1" }
 
 // EventType returns the stored name.
 func (TemplateUpgraded) EventType() string { return "secret.template_upgraded.v1" }

@@ -21,7 +21,7 @@ type State struct {
 	Description     domain.Private
 	Active          bool
 	ExpiresAt       *time.Time
-	Values          map[string][]Content // by field key: every version, version 1 at index 0; a cleared one is zero
+	Values          map[string][]Content // by field key, files too: every version, version 1 at index 0; a cleared one is zero
 	Assignments     []Assignment
 	Rules           []Rule
 	Tickets         []Related
@@ -93,6 +93,11 @@ func Evolve(s State, e domain.Event) (State, error) {
 		s.Values = withValue(s.Values, e.Field, e.Content)
 	case ValueCleared:
 		s.Values = withValue(s.Values, e.Field, Content{})
+	case FileAttached:
+		s.Values = withValue(s.Values, e.Field, e.Content)
+	case FileRemoved:
+		s.Values = withValue(s.Values, e.Field, Content{})
+	case FileScanned:
 	case HoldPlaced:
 		s.Held, s.HoldReason = true, e.Reason
 	case HoldReleased:

@@ -22,6 +22,7 @@ type Upgrade struct {
 	New    []template.Field  // of version To
 	Lose   bool              // the loss of values is confirmed
 	Values []NewValue        // one per field; checked by template.CheckGiven
+	Files  []File            // likewise
 	Looked map[string]Looked // by field key: at the values of those in Narrowed
 }
 
@@ -62,7 +63,7 @@ func UpgradeTemplate(s State, u Upgrade) ([]domain.Event, error) {
 	}
 	var events []domain.Event
 	for _, field := range lost {
-		events = append(events, ValueCleared{Field: field, ValueVersion: s.NextVersion(field)})
+		events = append(events, u.cleared(field, s.NextVersion(field)))
 	}
 	events = append(events, TemplateUpgraded{Template: s.Template, From: s.TemplateVersion, To: u.To})
 	for _, v := range u.Values {
@@ -74,7 +75,24 @@ func UpgradeTemplate(s State, u Upgrade) ([]domain.Event, error) {
 		}
 		events = append(events, ValueSet{Field: v.Field, ValueVersion: v.Version, Content: v.Content})
 	}
+	for _, f := range u.Files {
+		switch {
+		case !f.complete():
+			return nil, errors.New("upgrading a secret: a file is incomplete")
+		case f.Version != s.NextVersion(f.Field):
+			return nil, ErrValueChanged
+		}
+		events = append(events, f.attached()...)
+	}
 	return events, nil
+}
+
+// cleared tells that a field loses what it holds.
+func (u Upgrade) cleared(field string, version int) domain.Event {
+	if was, _ := template.Find(u.Old, field); was.Type == template.File {
+		return FileRemoved{Field: field, ValueVersion: version}
+	}
+	return ValueCleared{Field: field, ValueVersion: version}
 }
 
 // lost returns the fields, in order, whose current values have no place in the new version and are not replaced.
@@ -106,27 +124,28 @@ func (u Upgrade) Narrowed(s State) (fields []string) {
 }
 
 func (u Upgrade) gives(field string) bool {
-	return slices.ContainsFunc(u.Values, func(v NewValue) bool { return v.Field == field })
+	return slices.ContainsFunc(u.Values, func(v NewValue) bool { return v.Field == field }) ||
+		slices.ContainsFunc(u.Files, func(f File) bool { return f.Field == field })
 }
 
 // refusal tells everything that stands in the way.
 func (u Upgrade) refusal(s State, lost []string) error {
 	var refusal *domain.Error
-	point := func(to *domain.Error, field, message string) {
+	point := func(to *domain.Error, at, message string) {
 		if refusal == nil {
 			refusal = to
 		}
-		refusal = refusal.With("body.fields."+field, message)
+		refusal = refusal.With(at, message)
 	}
 	if !u.Lose {
 		for _, field := range lost {
-			point(ErrUpgradeLoses, field, "its value would be cleared: the newest version does not have this field or this choice")
+			point(ErrUpgradeLoses, "body.fields."+field, "its value would be cleared: the newest version does not have this field or this choice")
 		}
 	}
 	for _, f := range u.New {
 		kept := s.Value(f.Key).Set && !slices.Contains(lost, f.Key)
 		if f.Required && !kept && !u.gives(f.Key) {
-			point(ErrUpgradeNeeds, f.Key, "is required by the newest version and has no value")
+			point(ErrUpgradeNeeds, f.Location(), "is required by the newest version and has no value")
 		}
 	}
 	if refusal == nil {

@@ -46,7 +46,7 @@ func TestUpgradeTemplate(t *testing.T) {
 		{Name: "a confirmed loss gives nothing that is required", Given: after(firstValue), Err: secret.ErrUpgradeNeeds,
 			When: upgrade(func(u *secret.Upgrade) { u.Lose = true })},
 		{Name: "a value of another type has no place", Given: after(firstValue), Err: secret.ErrUpgradeLoses,
-			At: []string{"body.fields.api_key", "body.fields.api_key"},
+			At: []string{"body.fields.api_key", "body.files.api_key"},
 			When: upgrade(func(u *secret.Upgrade) {
 				u.New = []template.Field{{Key: "api_key", Type: template.File, Required: true}}
 			})},

@@ -23,35 +23,50 @@ var (
 	ErrNotAChoice      = domain.Refuse(domain.Invalid, "not_a_choice", "must be one of the field's choices")
 	ErrValueTooLong    = domain.Refuse(domain.Invalid, "value_too_long", "the value is too long")
 	ErrValueCharacter  = domain.Refuse(domain.Invalid, "value_character", "a text is one line of UTF-8 without control characters")
+	ErrNotAFileField   = domain.Refuse(domain.Invalid, "not_a_file_field", "only a field of type file takes an upload")
 	ErrFileNeedsUpload = domain.Refuse(domain.Invalid, "file_needs_upload", "a file is uploaded, not given as a value")
 )
 
-// CheckValues checks the plain values of a new secret, by field key, before they go to the vault. All problems are
-// reported together, at "body.fields.<key>". An empty value counts as none: callers leave it out. Fields of type file
-// take no value; a required one is missing until files can be attached.
-func CheckValues(fields []Field, values map[string]string) error {
-	return checkAll(fields, values, func(f Field) bool { return f.Required })
+// CheckValues checks the plain values of a new secret, by field key, before they go to the vault, and which fields get
+// files. All problems are reported together, at "body.fields.<key>" or "body.files.<key>". An empty value counts as none:
+// callers leave it out. Fields of type file take a file and no value.
+func CheckValues(fields []Field, values map[string]string, files []string) error {
+	return checkAll(fields, values, files, func(f Field) bool { return f.Required })
 }
 
 // CheckGiven is CheckValues for some of the fields: none is missing.
-func CheckGiven(fields []Field, values map[string]string) error {
-	return checkAll(fields, values, func(Field) bool { return false })
+func CheckGiven(fields []Field, values map[string]string, files []string) error {
+	return checkAll(fields, values, files, func(Field) bool { return false })
 }
 
-func checkAll(fields []Field, values map[string]string, required func(Field) bool) error {
+// CheckFile checks that the field with a key takes files.
+func CheckFile(fields []Field, key string) error {
+	switch f, known := Find(fields, key); {
+	case !known:
+		return ErrUnknownField
+	case f.Type != File:
+		return ErrNotAFileField
+	}
+	return nil
+}
+
+func checkAll(fields []Field, values map[string]string, files []string, required func(Field) bool) error {
 	var p domain.Problems
+	for _, key := range slices.Sorted(slices.Values(files)) {
+		p.AddError(locate("body.files", key), CheckFile(fields, key))
+	}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		if _, known := Find(fields, key); !known {
-			p.Add("unknown_field", locate(key), "the template has no such field")
+			p.Add("unknown_field", locate("body.fields", key), "the template has no such field")
 		}
 	}
 	for _, f := range fields {
 		value := values[f.Key]
 		switch {
 		case value != "":
-			p.AddError(locate(f.Key), f.checkValue(value))
-		case required(f):
-			p.Add("required_field_missing", locate(f.Key), "is required")
+			p.AddError(locate("body.fields", f.Key), f.checkValue(value))
+		case required(f) && !slices.Contains(files, f.Key):
+			p.Add("required_field_missing", f.Location(), "is required")
 		}
 	}
 	return p.Err()
@@ -108,10 +123,18 @@ func breaksLine(r rune) bool {
 	return r != '\t' && (unicode.IsControl(r) || r == '\u2028' || r == '\u2029')
 }
 
-// locate names a field of the body. A key that cannot be one is not repeated: it may be a value in the wrong place.
-func locate(key string) string {
-	if !validKey(key) {
-		return "body.fields"
+// Location is where in a body what the field holds is given.
+func (f Field) Location() string {
+	if f.Type == File {
+		return locate("body.files", f.Key)
 	}
-	return "body.fields." + key
+	return locate("body.fields", f.Key)
+}
+
+// locate names a field of the body. A key that cannot be one is not repeated: it may be a value in the wrong place.
+func locate(in, key string) string {
+	if !validKey(key) {
+		return in
+	}
+	return in + "." + key
 }

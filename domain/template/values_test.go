@@ -25,12 +25,12 @@ func details(err error) (at []string) {
 func TestCheckValues(t *testing.T) {
 	require.NoError(t, template.CheckValues(fields, map[string]string{
 		"api_key": "s3cr3t\tkey ", "region": "eu", "notes": "two\nlines", "cert": "",
-	}))
-	require.NoError(t, template.CheckValues(fields, map[string]string{"api_key": "x"}), "only required fields are required")
+	}, nil))
+	require.NoError(t, template.CheckValues(fields, map[string]string{"api_key": "x"}, nil), "only required fields are required")
 
 	err := template.CheckValues(fields, map[string]string{
 		"region": "hunter2", "cert": "hunter2", "notes": "\xff", "zz": "hunter2", "hunter2 Hunter": "x",
-	})
+	}, nil)
 	assert.Equal(t, []string{"body.fields", "body.fields.zz", "body.fields.api_key", "body.fields.region", "body.fields.notes",
 		"body.fields.cert"}, details(err), "all problems are reported together")
 	var refusal *domain.Error
@@ -40,10 +40,16 @@ func TestCheckValues(t *testing.T) {
 		assert.NotContains(t, d.Location+d.Message, "hunter2", "nothing submitted is repeated")
 	}
 
-	missing := template.CheckValues(fields, map[string]string{"api_key": ""})
+	missing := template.CheckValues(fields, map[string]string{"api_key": ""}, nil)
 	assert.ErrorIs(t, missing, domain.Refuse(domain.Invalid, "required_field_missing", ""))
 	requiredFile := []template.Field{{Key: "cert", Type: template.File, Required: true}}
-	assert.ErrorIs(t, template.CheckValues(requiredFile, nil), domain.Refuse(domain.Invalid, "required_field_missing", ""))
+	assert.ErrorIs(t, template.CheckValues(requiredFile, nil, nil), domain.Refuse(domain.Invalid, "required_field_missing", ""))
+	assert.NoError(t, template.CheckValues(requiredFile, nil, []string{"cert"}))
+	assert.NoError(t, template.CheckGiven(requiredFile, nil, nil))
+	err = template.CheckValues(fields, map[string]string{"api_key": "x"}, []string{"cert", "api_key", "zz", "hunter2 Hunter"})
+	assert.Equal(t, []string{"body.files.api_key", "body.files", "body.files.zz"}, details(err))
+	assert.ErrorIs(t, template.CheckFile(fields, "zz"), template.ErrUnknownField)
+	assert.ErrorIs(t, template.CheckFile(fields, "notes"), template.ErrNotAFileField)
 }
 
 func TestCheckValue(t *testing.T) {

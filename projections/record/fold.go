@@ -90,6 +90,10 @@ func (s *Set) evolve(r *Secret, e domain.Recorded) {
 		s.setValue(r, e, v.Field, v.ValueVersion, &v.Content)
 	case secret.ValueCleared:
 		s.setValue(r, e, v.Field, v.ValueVersion, nil)
+	case secret.FileAttached:
+		s.setValue(r, e, v.Field, v.ValueVersion, &v.Content)
+	case secret.FileRemoved:
+		s.setValue(r, e, v.Field, v.ValueVersion, nil)
 	case secret.AccessGranted:
 		s.assign(r, Assignment{v.Kind, v.Target}, v.Incarnation)
 	case secret.AccessRevoked:

@@ -86,8 +86,10 @@ func rowOf(e *domain.Recorded) (row, bool) {
 	var decision *domain.Decision
 	switch v := e.Event.(type) {
 	case reveal.FieldRevealed:
-		r.kind, r.secret, r.field, r.valueVersion, r.member = Revealed, v.Secret, v.Field, int32(v.ValueVersion), v.Member
-		r.ticket, r.reason, r.flags, r.retryOf, decision = v.Ticket, v.Reason.Text, v.Flags, v.RetryOf, &v.Decision
+		decision = r.shown(Revealed, &v)
+	case reveal.FileDownloaded:
+		shown := reveal.FieldRevealed(v)
+		decision = r.shown(Downloaded, &shown)
 	case reveal.Denied:
 		r.kind, r.secret, r.field, r.member = Denied, v.Secret, v.Field, v.Member
 		r.ticket, r.code, decision = v.Ticket, v.Code, &v.Decision
@@ -100,6 +102,13 @@ func rowOf(e *domain.Recorded) (row, bool) {
 	r.decision = decision.AppendJSON(make([]byte, 0, 512))
 	r.field, r.ticket, r.reason, r.code = storable(r.field), storable(r.ticket), storable(r.reason), storable(r.code)
 	return r, true
+}
+
+// shown fills in what was given out and returns the decision that let it out.
+func (r *row) shown(kind Kind, v *reveal.FieldRevealed) *domain.Decision {
+	r.kind, r.secret, r.field, r.valueVersion, r.member = kind, v.Secret, v.Field, int32(v.ValueVersion), v.Member
+	r.ticket, r.reason, r.flags, r.retryOf = v.Ticket, v.Reason.Text, v.Flags, v.RetryOf
+	return &v.Decision
 }
 
 // storable returns s as PostgreSQL takes it: valid UTF-8 without NUL.

@@ -21,9 +21,10 @@ type Kind string
 
 // The kinds.
 const (
-	Revealed Kind = "revealed"
-	Denied   Kind = "denied"
-	Withheld Kind = "withheld"
+	Revealed   Kind = "revealed"
+	Downloaded Kind = "downloaded"
+	Denied     Kind = "denied"
+	Withheld   Kind = "withheld"
 )
 
 // Order is the order of a list.
@@ -76,7 +77,7 @@ func New(pool *pgxpool.Pool) *Queries { return &Queries{pool} }
 var (
 	errCursor = domain.Refuse(domain.Malformed, "malformed_cursor", "this cursor does not belong to this list")
 	errOrder  = domain.Refuse(domain.Malformed, "unknown_order", "order is asc or desc")
-	errKind   = domain.Refuse(domain.Malformed, "unknown_kind", "kind is revealed, denied or withheld")
+	errKind   = domain.Refuse(domain.Malformed, "unknown_kind", "kind is revealed, downloaded, denied or withheld")
 )
 
 // List returns a page of what matches, in log order or against it.
@@ -119,7 +120,7 @@ func listSQL(workspace uuid.UUID, f Filter, page projections.Page) (string, []an
 	case "":
 	case Revealed:
 		and("kind = ?", string(f.Kind))
-	case Denied, Withheld:
+	case Downloaded, Denied, Withheld:
 		and("kind <> 'revealed' AND kind = ?", string(f.Kind))
 	default:
 		return "", nil, errKind

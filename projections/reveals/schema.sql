@@ -4,10 +4,10 @@ CREATE TABLE reveal (
 	position      bigint      NOT NULL,
 	at            timestamptz NOT NULL,
 	event_id      uuid        NOT NULL,
-	kind          text        NOT NULL COLLATE "C", -- revealed, denied or withheld
+	kind          text        NOT NULL COLLATE "C", -- revealed, downloaded, denied or withheld
 	secret        uuid        NOT NULL,
 	field         text        NOT NULL COLLATE "C",
-	value_version integer     NOT NULL,             -- 0 unless revealed
+	value_version integer     NOT NULL,             -- 0 unless revealed or downloaded
 	member        text        NOT NULL COLLATE "C",
 	actor_kind    text        NOT NULL COLLATE "C",
 	ticket        text        NOT NULL COLLATE "C", -- empty if none
