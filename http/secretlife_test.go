@@ -22,13 +22,14 @@ func TestASecretIsUpgraded(t *testing.T) {
 	var p Problem
 	refused.into(t, &p)
 	require.Equal(t, "upgrade_loses_values", p.Code)
-	require.Equal(t, "body.fields.note", p.Errors[0].Location)
-	require.Equal(t, "body.fields.tenant", p.Errors[1].Location)
+	require.Equal(t, "body.fields.api_key", p.Errors[0].Location, "what was masked would not be")
+	require.Equal(t, "body.fields.note", p.Errors[1].Location)
+	require.Equal(t, "body.fields.tenant", p.Errors[3].Location)
 	require.Equal(t, "upgrade_needs_values", w.as(t, owner, "POST", secret+"/upgrade-template", `{"confirm_loss":true}`).code(t))
 	require.Equal(t, 403, w.as(t, agent, "POST", secret+"/upgrade-template", "").StatusCode)
 	require.Equal(t, 404, w.as(t, other, "POST", secret+"/upgrade-template", "").StatusCode)
 
-	const body = `{"confirm_loss":true,"fields":{"tenant":"needle of a tenant"}}`
+	const body = `{"confirm_loss":true,"fields":{"api_key":"needle of a key","tenant":"needle of a tenant"}}`
 	done := w.as(t, owner, "POST", secret+"/upgrade-template", body, "Idempotency-Key", "u")
 	require.Equal(t, 200, done.StatusCode, string(done.body))
 	require.Equal(t, done.body, w.as(t, owner, "POST", secret+"/upgrade-template", body, "Idempotency-Key", "u").body)
@@ -37,7 +38,7 @@ func TestASecretIsUpgraded(t *testing.T) {
 	require.Equal(t, 2, doc.Template.Version)
 	require.Len(t, doc.Fields, 2)
 	require.False(t, doc.Fields[0].Masked, "it follows the newest version")
-	require.NotNil(t, doc.Fields[0].Value)
+	require.Equal(t, "needle of a key", *doc.Fields[0].Value, "the one given anew")
 	require.Equal(t, "needle of a tenant", *doc.Fields[1].Value)
 	require.NotContains(t, w.logged.String(), "needle")
 }

@@ -56,7 +56,7 @@ func (c Commands) upgrade(ctx context.Context, f filing, u Upgrade) (commands.Re
 		return commands.Result{}, err
 	}
 	old, _ := t.FieldsAt(s.TemplateVersion)
-	plan := secret.Upgrade{To: t.Version(), Old: old, New: t.Fields(), Lose: u.ConfirmLoss}
+	plan := secret.Upgrade{From: s.TemplateVersion, To: t.Version(), Old: old, New: t.Fields(), Lose: u.ConfirmLoss}
 	if err := template.CheckGiven(plan.New, u.Fields, slices.Collect(maps.Keys(u.Files))); err != nil {
 		return commands.Result{}, err
 	}

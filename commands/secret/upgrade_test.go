@@ -17,7 +17,7 @@ import (
 // revise gives the template a version without the note, that requires a tier beside the key.
 func (s scene) revise(t *testing.T) {
 	_, err := s.Templates.Revise(t.Context(), s.By(commandstest.Owner), s.template, template.Definition{Name: "Everything", Fields: []template.Field{
-		{Key: "api_key", Label: domain.NewPrivate("Key"), Type: template.Text, Required: true},
+		{Key: "api_key", Label: domain.NewPrivate("Key"), Type: template.Text, Required: true, Sensitive: true},
 		{Key: "tier", Label: domain.NewPrivate("Tier"), Type: template.Choice, Required: true, Choices: []domain.Private{domain.NewPrivate("gold")}},
 		{Key: "region", Label: domain.NewPrivate("Region"), Type: template.Choice, Choices: []domain.Private{domain.NewPrivate("eu")}},
 	}})

@@ -17,8 +17,9 @@ var (
 
 // Upgrade is a move of a secret to a newer version of its template.
 type Upgrade struct {
+	From   int // the version that the secret has
 	To     int
-	Old    []template.Field  // of the version that the secret has
+	Old    []template.Field  // of version From
 	New    []template.Field  // of version To
 	Lose   bool              // the loss of values is confirmed
 	Values []NewValue        // one per field; checked by template.CheckGiven
@@ -39,10 +40,11 @@ type NewValue struct {
 	Content Content
 }
 
-// UpgradeTemplate moves a secret to a newer version of its template, in one list of events. Values of fields that the
-// version does not have, has as another type or without the choice, are cleared if that is confirmed; their history stays. Required fields
-// need a value afterwards. A version that the secret has already, or an older one, changes nothing. A value that was
-// encrypted for another version of its field is ErrValueChanged.
+// UpgradeTemplate moves a secret to a newer version of its template, in one list of events. Values that have no place in the
+// version are cleared if that is confirmed; their history stays: those of fields that it does not have, has as another type or
+// without the choice, and those that were sensitive and would not be any more. What was stored masked is thereby shown by
+// nothing but a reveal, whoever revises the template. Required fields need a value afterwards. A version that the secret has already, or an older one, changes nothing. A value that was
+// encrypted for another version of its field is ErrValueChanged, as is a secret that is not at the version From any more.
 func UpgradeTemplate(s State, u Upgrade) ([]domain.Event, error) {
 	switch {
 	case !s.Exists:
@@ -51,6 +53,8 @@ func UpgradeTemplate(s State, u Upgrade) ([]domain.Event, error) {
 		return nil, errors.New("upgrading a secret: the version is missing")
 	case u.To <= s.TemplateVersion:
 		return nil, nil
+	case u.From != s.TemplateVersion: // moved meanwhile: what it masks has to be looked at anew
+		return nil, ErrValueChanged
 	}
 	for _, field := range u.Narrowed(s) {
 		if u.Looked[field].Version != s.Value(field).Version {
@@ -97,12 +101,15 @@ func (u Upgrade) cleared(field string, version int) domain.Event {
 
 // lost returns the fields, in order, whose current values have no place in the new version and are not replaced.
 func (u Upgrade) lost(s State) (fields []string) {
-	narrowed := u.Narrowed(s)
+	looked := u.Narrowed(s)
 	for _, key := range slices.Sorted(maps.Keys(s.Values)) {
+		if !s.Value(key).Set || u.gives(key) {
+			continue
+		}
 		is, stays := template.Find(u.New, key)
 		was, known := template.Find(u.Old, key)
-		unfit := slices.Contains(narrowed, key) && !u.Looked[key].Fits
-		if s.Value(key).Set && !u.gives(key) && (!stays || known && was.Type != is.Type || unfit) {
+		unfit := slices.Contains(looked, key) && !u.Looked[key].Fits
+		if !stays || unfit || known && (was.Type != is.Type || was.Sensitive && (!is.Sensitive || narrows(was, is))) {
 			fields = append(fields, key)
 		}
 	}
@@ -110,17 +117,23 @@ func (u Upgrade) lost(s State) (fields []string) {
 }
 
 // Narrowed returns the choice fields, in order, that have a value which is not replaced and may be one of the choices that the
-// new version does not have any more: their values have to be looked at.
+// new version does not have any more: their values have to be looked at. Sensitive ones are not among them: by version after
+// version, what is looked at would be told apart without a reveal.
 func (u Upgrade) Narrowed(s State) (fields []string) {
 	for _, is := range u.New {
 		was, known := template.Find(u.Old, is.Key)
-		if known && was.Type == template.Choice && is.Type == template.Choice && s.Value(is.Key).Set && !u.gives(is.Key) &&
-			slices.ContainsFunc(was.Choices, func(c domain.Private) bool { return !is.HasChoice(c.Text) }) {
+		if known && !was.Sensitive && narrows(was, is) && s.Value(is.Key).Set && !u.gives(is.Key) {
 			fields = append(fields, is.Key)
 		}
 	}
 	slices.Sort(fields)
 	return fields
+}
+
+// narrows tells whether a field has lost a choice.
+func narrows(was, is template.Field) bool {
+	return was.Type == template.Choice && is.Type == template.Choice &&
+		slices.ContainsFunc(was.Choices, func(c domain.Private) bool { return !is.HasChoice(c.Text) })
 }
 
 func (u Upgrade) gives(field string) bool {
@@ -139,7 +152,7 @@ func (u Upgrade) refusal(s State, lost []string) error {
 	}
 	if !u.Lose {
 		for _, field := range lost {
-			point(ErrUpgradeLoses, "body.fields."+field, "its value would be cleared: the newest version does not have this field or this choice")
+			point(ErrUpgradeLoses, "body.fields."+field, "its value would be cleared: the newest version does not have this field or choice, or shows what was masked")
 		}
 	}
 	for _, f := range u.New {

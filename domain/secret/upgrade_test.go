@@ -11,12 +11,12 @@ import (
 
 func TestUpgradeTemplate(t *testing.T) {
 	newer := []template.Field{
-		{Key: "api_key", Type: template.Text, Required: true},
+		{Key: "api_key", Type: template.Text, Required: true, Sensitive: true},
 		{Key: "region", Type: template.Text, Required: true},
 		{Key: "cert", Type: template.File},
 	}
 	upgrade := func(change func(*secret.Upgrade)) when {
-		u := secret.Upgrade{To: 4, Old: fields, New: newer}
+		u := secret.Upgrade{From: 3, To: 4, Old: fields, New: newer}
 		if change != nil {
 			change(&u)
 		}
@@ -57,6 +57,8 @@ func TestUpgradeTemplate(t *testing.T) {
 			When: upgrade(region), Err: secret.ErrValueChanged},
 		{Name: "the version that it has changes nothing", Given: given, When: upgrade(func(u *secret.Upgrade) { u.To = 3 })},
 		{Name: "an older version changes nothing", Given: given, When: upgrade(func(u *secret.Upgrade) { u.To = 1 })},
+		{Name: "a secret that was moved meanwhile is planned anew", Given: after(firstValue), Err: secret.ErrValueChanged,
+			When: upgrade(func(u *secret.Upgrade) { region(u); u.From = 2 })},
 		{Name: "an unknown secret is not upgraded", When: upgrade(nil), Err: secret.ErrNotFound},
 	})
 	s := domaintest.Fold(t, secret.Evolve, state{}, after(firstValue, upgraded))
@@ -65,7 +67,7 @@ func TestUpgradeTemplate(t *testing.T) {
 	}
 	for name, change := range map[string]func(*secret.Upgrade){
 		"no version": func(u *secret.Upgrade) { u.To = 0 },
-		"no content": func(u *secret.Upgrade) { region(u); u.To = 5; u.Values[0].Content = secret.Content{} },
+		"no content": func(u *secret.Upgrade) { region(u); u.From, u.To = 4, 5; u.Values[0].Content = secret.Content{} },
 	} {
 		if made, err := upgrade(change)(s); err == nil {
 			t.Errorf("%s: %v", name, made)
@@ -83,7 +85,7 @@ func TestUpgradeOfNarrowedChoices(t *testing.T) {
 	upgrade := func(now []domain.Private, lose bool, looked map[string]secret.Looked) when {
 		return func(s state) (events, error) {
 			return secret.UpgradeTemplate(s, secret.Upgrade{
-				To: 4, Old: []template.Field{{Key: "plan", Type: template.Choice, Choices: plan("small", "large")}},
+				From: 3, To: 4, Old: []template.Field{{Key: "plan", Type: template.Choice, Choices: plan("small", "large")}},
 				New: []template.Field{{Key: "plan", Type: template.Choice, Choices: now}}, Lose: lose, Looked: looked,
 			})
 		}
@@ -104,5 +106,37 @@ func TestUpgradeOfNarrowedChoices(t *testing.T) {
 		{Name: "confirmed, it is cleared", Given: after(chosen), When: upgrade(plan("small"), true, looked(1, false)),
 			Then: events{secret.ValueCleared{Field: "plan", ValueVersion: 2}, upgraded}},
 		{Name: "no value, no look", Given: given, When: upgrade(plan("small"), false, nil), Then: events{upgraded}},
+	})
+}
+
+// Somebody who may revise templates and change secrets, but not reveal, must not get at what is masked.
+func TestUpgradeUnmasksNothing(t *testing.T) {
+	upgrade := func(was, is template.Field, change func(*secret.Upgrade)) when {
+		was.Key, is.Key = "api_key", "api_key"
+		u := secret.Upgrade{From: 3, To: 4, Old: []template.Field{was}, New: []template.Field{is}}
+		if change != nil {
+			change(&u)
+		}
+		return func(s state) (events, error) { return secret.UpgradeTemplate(s, u) }
+	}
+	masked, open := template.Field{Type: template.Text, Sensitive: true}, template.Field{Type: template.Text}
+	choices := []domain.Private{domain.NewPrivate("a"), domain.NewPrivate("b")}
+	two := template.Field{Type: template.Choice, Sensitive: true, Choices: choices}
+	one := template.Field{Type: template.Choice, Sensitive: true, Choices: choices[:1]}
+	given := func(u *secret.Upgrade) {
+		u.Values = []secret.NewValue{{Field: "api_key", Version: 2, Content: content(5)}}
+	}
+	upgraded := secret.TemplateUpgraded{Template: templateID, From: 3, To: 4}
+	domaintest.Run(t, secret.Evolve, cases{
+		{Name: "a masked value is not opened up", Given: after(firstValue), When: upgrade(masked, open, nil),
+			Err: secret.ErrUpgradeLoses, At: []string{"body.fields.api_key"}},
+		{Name: "confirmed, it is cleared", Given: after(firstValue), When: upgrade(masked, open, func(u *secret.Upgrade) { u.Lose = true }),
+			Then: events{secret.ValueCleared{Field: "api_key", ValueVersion: 2}, upgraded}},
+		{Name: "who knows it gives it anew", Given: after(firstValue), When: upgrade(masked, open, given),
+			Then: events{upgraded, secret.ValueSet{Field: "api_key", ValueVersion: 2, Content: content(5)}}},
+		{Name: "an open value may be masked", Given: after(firstValue), When: upgrade(open, masked, nil), Then: events{upgraded}},
+		{Name: "a masked choice is not looked at", Given: after(firstValue), Err: secret.ErrUpgradeLoses, At: []string{"body.fields.api_key"},
+			When: upgrade(two, one, func(u *secret.Upgrade) { u.Looked = map[string]secret.Looked{"api_key": {Version: 1, Fits: true}} })},
+		{Name: "and stays while no choice goes", Given: after(firstValue), When: upgrade(one, two, nil), Then: events{upgraded}},
 	})
 }
