@@ -172,9 +172,10 @@ func TestAnotherProcessGoesOnWhereOneStopped(t *testing.T) {
 	s.awaitSent(first)
 	stop()
 	second := s.request() // nobody mails now
-	s.mailing(s.Again(t))
+	stop = s.mailing(s.Again(t))
 	s.awaitSent(second)
 	assert.Len(t, s.inbox.Mails(), 2, "what was sent is not sent again")
+	stop()
 
 	_, err := s.pool.Exec(t.Context(), "DELETE FROM operations.reactions") // even if the checkpoint is lost
 	require.NoError(t, err)
