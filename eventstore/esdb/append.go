@@ -41,6 +41,9 @@ func (l *Log) Append(ctx context.Context, stream string, expected eventstore.Exp
 // or the client's own limit of 10 s. If a call ended while the client still sends its events, the client would read the
 // headers and trailers that gRPC sets at that moment in another goroutine: a data race.
 func (l *Log) attempt(ctx context.Context, stream string, expected esdb.ExpectedRevision, data []esdb.EventData) (eventstore.Appended, error) {
+	if err := ctx.Err(); err != nil {
+		return eventstore.Appended{}, err // nobody waits any more: nothing may be begun
+	}
 	c, err := l.appends.acquire(ctx)
 	if err != nil {
 		return eventstore.Appended{}, err

@@ -73,6 +73,16 @@ func TestAppendExpectsARevision(t *testing.T) {
 	require.NoError(t, err)
 }
 
+func TestAppendBeginsNothingForWhoIsGone(t *testing.T) {
+	log := storetest.Open(t)
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	_, err := log.Append(gone, "secret-1", eventstore.NoStream(), proposed(1))
+	require.Error(t, err)
+	_, err = log.Append(t.Context(), "secret-1", eventstore.NoStream(), proposed(1))
+	require.NoError(t, err, "the stream is still empty")
+}
+
 func TestAppendRefusesWhatCannotBeMeant(t *testing.T) {
 	log := storetest.Open(t)
 	_, err := log.Append(t.Context(), "secret-1", eventstore.Expected{}, proposed(1))
