@@ -26,6 +26,7 @@ type arriving struct {
 	conn   net.Conn
 	ended  error     // what reading ended with; nil while there is more
 	until  time.Time // zero: the server's deadline for ordinary requests holds
+	lent   bool      // to what goes on after the handler, and closes the connection
 }
 
 // Files may take longer than other requests, but not for ever: they move on at least every so often, and at a rate.
@@ -103,9 +104,19 @@ func (b *arriving) whole(declared, limit int) ([]byte, error) {
 	return into.Bytes(), err
 }
 
+// lend gives the body to what goes on reading it after the handler has returned.
+func (b *arriving) lend() *arriving {
+	b.lent = true
+	return b
+}
+
 // leave ends with a body after the answer was made. What is left of a short one is read, so that the connection can serve
 // the next request; after a long one it is closed, or else its rest would be taken for requests.
 func (b *arriving) leave(f *fiber.Ctx) {
+	if b.lent {
+		f.Context().SetConnectionClose()
+		return
+	}
 	if b.ended == nil && f.Request().BodyStream() == b.stream { // else the handler did away with it
 		b.until = time.Now().Add(drainTime)
 		_, _ = io.Copy(io.Discard, io.LimitReader(b, drained))

@@ -119,9 +119,10 @@ func (b MemberBody) profile(id string) rules.Profile {
 }
 
 func (s *Server) changeMember(ctx context.Context, c *call, id string, in *changeMember) (changed, error) {
-	b := in.Body
-	r, err := s.Members.Patch(ctx, c.request(), id, member.Change{
-		Name: b.Name, Email: b.Email, Division: b.Division, Title: b.Title, Active: b.Active,
-	})
+	r, err := s.Members.Patch(ctx, c.request(), id, in.Body.change())
 	return changedTo(id, r), err
+}
+
+func (b MemberChange) change() member.Change {
+	return member.Change{SourceVersion: b.SourceVersion, Name: b.Name, Email: b.Email, Division: b.Division, Title: b.Title, Active: b.Active}
 }

@@ -46,6 +46,10 @@ var everything = map[string]operation{
 	"get-settings":     {members: true, off: true, ask: none},
 	"change-settings":  {needs: needs(domain.SettingsManage), off: true, ask: body(`{"remask_seconds":45}`)},
 
+	"batch-directory": {needs: needs(domain.DirectoryManage), off: true, ask: func(*prop) ask {
+		return ask{body: `{"kind":"group","id":"test:g","name":"N"}`, headers: []string{"Content-Type", ndjson}}
+	}},
+
 	"list-sources":     {owners: true, off: true, ask: none},
 	"configure-source": {owners: true, off: true, ask: func(*prop) ask { return ask{in: []string{"zammad"}, body: `{"secret":"0123456789abcdef"}`} }},
 	"remove-source":    {owners: true, off: true, ask: in("zammad")},

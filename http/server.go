@@ -36,6 +36,7 @@ type Server struct {
 	panels    panels
 	refusals  *refusals
 	scim      *scim.Endpoint
+	batches   chan struct{} // holds one for each batch that is being carried out
 	receiving chan struct{} // holds one for each delivery that is being received
 	described []byte
 }
@@ -48,7 +49,8 @@ func New(config Config) (*Server, error) {
 	}
 	s := &Server{Config: config, positions: newPositions(config.LogID), cursors: cursors{config.ServerKey}, metrics: newMetrics(config.Collectors),
 		written: newOwnWrites(), panels: newPanels(), refusals: newRefusals(),
-		receiving: make(chan struct{}, receivedAtOnce)}
+		receiving: make(chan struct{}, receivedAtOnce),
+		batches:   make(chan struct{}, batchesAtOnce)}
 	s.app = fiber.New(fiber.Config{
 		AppName: "client-secrets", StreamRequestBody: true, DisablePreParseMultipartForm: true, CaseSensitive: true, StrictRouting: true,
 		DisableStartupMessage: true, DisableDefaultDate: false, ErrorHandler: s.failBefore, ReadBufferSize: headerBytes,
@@ -65,6 +67,7 @@ func New(config Config) (*Server, error) {
 	s.app.Use("/v1", s.guard)
 	s.serveImports()
 	s.app.Post("/v1/workspaces/:workspace/uploads", s.upload)
+	s.serveBatches()
 	s.app.Use("/v1", s.readBody)
 	s.api = newAPI(s.app)
 	s.routes()
@@ -121,6 +124,7 @@ func (s *Server) routes() {
 	s.contactRoutes()
 	s.ticketRoutes()
 	s.templateRoutes()
+	s.batchRoutes()
 	s.sourceRoutes()
 	s.secretRoutes()
 	s.secretChangeRoutes()
