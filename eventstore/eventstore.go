@@ -127,6 +127,10 @@ type Log interface {
 	// ReadAll yields the events of the whole log after a position, exclusive (Start: from the first one), oldest first, at
 	// most limit of those the filter takes. Limit 0 means all there are.
 	ReadAll(ctx context.Context, after Position, limit uint64, filter Filter) iter.Seq2[Record, error]
+	// Scan passes the events after a position, exclusive, that the filter takes to take, oldest first, until that returns
+	// false or the log as it is now has been considered. It returns up to where everything was considered, with an error
+	// too. After that position nothing need be there.
+	Scan(ctx context.Context, after Position, filter Filter, take func(Record) bool) (Position, error)
 	// Head returns the position of the last event there is that is no system event; Start for an empty log.
 	Head(ctx context.Context) (Position, error)
 	// At returns the event at exactly this position; false if there is none.

@@ -4,21 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
-	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/kdesk/client-secrets/domain"
-)
-
-// Reading the log to catch up: a page is asked for at once and decoded in parts, in parallel.
-const (
-	pageEvents = 4096
-	partEvents = 512
 )
 
 // Reader hands out the log in order to one consumer, without gap or repetition: from the log itself while the consumer
@@ -28,7 +19,7 @@ type Reader struct {
 	filter Filter
 	at     atomic.Uint64 // position up to which batches were handed out
 	page   page          // the rest of the page being handed out
-	ahead  chan fetched  // the page after it, being fetched; nil if none is
+	scan   *scan         // where the pages after it come from; nil if the log is not being read
 }
 
 // page is a decoded part of the log. It covers up to to even if nothing in it matched.
@@ -36,12 +27,6 @@ type page struct {
 	from, to Position // after from, up to to
 	events   []domain.Recorded
 	lastID   uuid.UUID
-	full     bool // there is probably more
-}
-
-type fetched struct {
-	page page
-	err  error
 }
 
 // Reader returns a reader of what follows after and matches the filter.
@@ -73,6 +58,7 @@ func (r *Reader) Next(ctx context.Context, max int, linger time.Duration) (Batch
 		}
 		w := r.feed.window.Load()
 		if w.started && r.Position() >= w.low {
+			r.Close()
 			batch, err := r.fromWindow(ctx, max, linger)
 			if err != nil || batch.To > batch.From {
 				return r.advance(batch), err
@@ -142,71 +128,35 @@ func (r *Reader) fromWindow(ctx context.Context, max int, linger time.Duration) 
 	}
 }
 
-// turn makes the next page of the log the current one and starts fetching the one after it.
+// turn makes the next page of the log the current one. There may be none: then the log that is read lags behind.
 func (r *Reader) turn(ctx context.Context) error {
-	var next fetched
-	if r.ahead != nil {
+	for {
+		fresh := r.scan == nil
+		if fresh {
+			r.scan = r.feed.scan(ctx, r.Position(), r.filter)
+		}
 		select {
-		case next = <-r.ahead:
-			r.ahead = nil
+		case next, more := <-r.scan.pages:
+			if more {
+				r.page = next
+				return nil
+			}
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+		err := r.scan.err
+		r.Close()
+		if fresh {
+			return err
+		}
+		// It read all that there was when it began, or its context is over, or it failed; a new one will tell.
 	}
-	if next.err != nil || next.page.from != r.Position() || next.page.to <= r.Position() {
-		// None, its context is over, or the window has led past its beginning.
-		next.page, next.err = r.fetch(ctx, r.Position())
-	}
-	if next.err != nil {
-		return next.err
-	}
-	r.page = next.page
-	if r.page.full {
-		ahead, after := make(chan fetched, 1), r.page.to
-		r.ahead = ahead
-		go func() {
-			p, err := r.fetch(ctx, after)
-			ahead <- fetched{p, err}
-		}()
-	}
-	return nil
 }
 
-// fetch reads a page and decodes what matches while the rest of the page is still coming. The filter is applied here
-// and not by the log, so that the page knows how far it reaches.
-func (r *Reader) fetch(ctx context.Context, after Position) (page, error) {
-	p, count := page{from: after, to: after}, 0
-	group, decoding := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	parts := make([][]domain.Recorded, pageEvents/partEvents+1)
-	part, taken := make([]Record, 0, partEvents), 0
-	decode := func() {
-		records, i := part, taken
-		part, taken = make([]Record, 0, partEvents), taken+1
-		group.Go(func() (err error) {
-			parts[i], err = r.feed.config.Decoder.Decode(decoding, records)
-			return err
-		})
+// Close lets go of the log. Whoever stops reading before having caught up calls it, unless the context of Next ends.
+func (r *Reader) Close() {
+	if r.scan != nil {
+		r.scan.end()
+		r.scan = nil
 	}
-	for record, err := range r.feed.config.Log.ReadAll(ctx, after, pageEvents, Filter{}) {
-		if err != nil {
-			_ = group.Wait() // the read's error is the one to report
-			return page{}, err
-		}
-		count, p.to, p.lastID = count+1, record.Position, record.ID
-		if r.filter.Matches(record.Stream) {
-			part = append(part, record)
-		}
-		if len(part) == partEvents {
-			decode()
-		}
-	}
-	if len(part) > 0 {
-		decode()
-	}
-	if err := group.Wait(); err != nil {
-		return page{}, fmt.Errorf("decoding: %w", err)
-	}
-	p.events, p.full = slices.Concat(parts...), count == pageEvents
-	return p, nil
 }

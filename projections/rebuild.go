@@ -138,8 +138,7 @@ func (b *rebuild) fill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	reader := b.runner.cfg.Feed.Reader(eventstore.Start, b.model.filter)
-	if err := b.catchUp(ctx, reader, head); err != nil {
+	if err := b.catchUp(ctx, head); err != nil {
 		return err
 	}
 	if err := b.index(ctx); err != nil {
@@ -149,7 +148,7 @@ func (b *rebuild) fill(ctx context.Context) error {
 	if head, err = b.runner.cfg.Log.Head(ctx); err != nil {
 		return err
 	}
-	return b.catchUp(ctx, b.runner.cfg.Feed.Reader(b.done.Position, b.model.filter), head)
+	return b.catchUp(ctx, head)
 }
 
 func (b *rebuild) index(ctx context.Context) error {
@@ -183,7 +182,9 @@ func analyze(ctx context.Context, tx pgx.Tx, schema string) error {
 }
 
 // catchUp reads and applies up to head, in two steps that overlap.
-func (b *rebuild) catchUp(ctx context.Context, reader *eventstore.Reader, head eventstore.Position) error {
+func (b *rebuild) catchUp(ctx context.Context, head eventstore.Position) error {
+	reader := b.runner.cfg.Feed.Reader(b.done.Position, b.model.filter)
+	defer reader.Close()
 	batches := make(chan batch, 1)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {

@@ -39,6 +39,7 @@ func (b *rebuild) finish(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	reader := b.runner.cfg.Feed.Reader(b.done.Position, b.model.filter)
+	defer reader.Close()
 	for reader.Position() < head {
 		read, err := gather(ctx, reader, b.runner.cfg.RebuildBatch, head)
 		if err != nil {

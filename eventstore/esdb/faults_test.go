@@ -193,13 +193,8 @@ func (w *traffic) read() {
 		w.mu.Unlock()
 		n := 0
 		err := w.timed(func(ctx context.Context) error {
-			for _, err := range w.log.ReadAll(ctx, eventstore.Start, 0, eventstore.Filter{}) {
-				if err != nil {
-					return err
-				}
-				n++
-			}
-			return nil
+			_, err := w.log.Scan(ctx, eventstore.Start, eventstore.Filter{}, func(eventstore.Record) bool { n++; return true })
+			return err
 		})
 		if err == nil {
 			assert.GreaterOrEqual(w.t, n, least, "a failure was read as the end")

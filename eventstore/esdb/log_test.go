@@ -171,6 +171,48 @@ func TestReadAll(t *testing.T) {
 	require.NoError(t, log.Ready(t.Context()))
 }
 
+func TestScan(t *testing.T) {
+	log := storetest.Open(t)
+	scan := func(after eventstore.Position, most int, prefixes ...string) (eventstore.Position, []uuid.UUID) {
+		var found []uuid.UUID
+		considered, err := log.Scan(t.Context(), after, eventstore.Filter{StreamPrefixes: prefixes}, func(r eventstore.Record) bool {
+			found = append(found, r.ID)
+			return len(found) != most
+		})
+		require.NoError(t, err)
+		return considered, found
+	}
+	_, found := scan(eventstore.Start, 0)
+	require.Empty(t, found, "system events do not count")
+
+	secrets, tickets := proposed(3000), proposed(3000)
+	for i := 0; i < 3000; i += 100 {
+		_, err := log.Append(t.Context(), "secret-1", eventstore.AnyRevision(), secrets[i:i+100])
+		require.NoError(t, err)
+		_, err = log.Append(t.Context(), "ticket-1", eventstore.AnyRevision(), tickets[i:i+100])
+		require.NoError(t, err)
+	}
+	everything := all(t, log, eventstore.Start, 0, eventstore.Filter{})
+	head := everything[len(everything)-1].Position
+	considered, found := scan(eventstore.Start, 0)
+	require.Equal(t, head, considered)
+	require.Equal(t, ids(everything), found)
+	considered, found = scan(eventstore.Start, 0, "secret-", "group-")
+	require.GreaterOrEqual(t, considered, head, "beyond its last match")
+	require.Equal(t, ids(secrets), found)
+	considered, found = scan(eventstore.Start, 150, "secret-")
+	require.Equal(t, everything[249].Position, considered)
+	require.Equal(t, ids(secrets[:150]), found)
+	_, found = scan(considered, 0, "secret-")
+	require.Equal(t, ids(secrets[150:]), found, "after is exclusive")
+	considered, found = scan(eventstore.Start, 0, "group-")
+	require.GreaterOrEqual(t, considered, head)
+	require.Empty(t, found)
+	considered, found = scan(head, 0)
+	require.GreaterOrEqual(t, considered, head)
+	require.Empty(t, found)
+}
+
 var errEnough = errors.New("enough")
 
 func TestSubscribe(t *testing.T) {

@@ -23,7 +23,7 @@ func (l *Log) ReadStream(ctx context.Context, stream string, from uint64) iter.S
 	return func(yield func(eventstore.Record, error) bool) {
 		request := func() open {
 			options := esdb.ReadStreamOptions{From: esdb.Revision(from)}
-			return func(ctx context.Context, c *client) (*esdb.ReadStream, error) {
+			return func(ctx context.Context, c *client) (source, error) {
 				return c.ReadStream(ctx, stream, options, math.MaxInt64)
 			}
 		}
@@ -94,7 +94,7 @@ func (l *Log) page(ctx context.Context, position *eventstore.Position, count uin
 
 // all is a read of the whole log.
 func all(direction esdb.Direction, from esdb.AllPosition, count uint64) open {
-	return func(ctx context.Context, c *client) (*esdb.ReadStream, error) {
+	return func(ctx context.Context, c *client) (source, error) {
 		return c.ReadAll(ctx, esdb.ReadAllOptions{Direction: direction, From: from}, count)
 	}
 }

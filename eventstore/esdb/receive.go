@@ -14,8 +14,14 @@ import (
 // chunkSize is how many events the receiving goroutine hands over at once, and twice that is how far it runs ahead.
 const chunkSize = 256
 
+// source is a read or a subscription of the client. Recv returns io.EOF at its end.
+type source interface {
+	Recv() (*esdb.ResolvedEvent, error)
+	Close()
+}
+
 // open starts a read with the client.
-type open func(ctx context.Context, c *client) (*esdb.ReadStream, error)
+type open func(ctx context.Context, c *client) (source, error)
 
 // chunk is what was received; its last one has the reason for the end, io.EOF if all went well.
 type chunk struct {
@@ -84,7 +90,7 @@ func (l *Log) receive(ctx context.Context, start open, idle *idle, chunks chan<-
 		return
 	}
 	defer func() { c.ended(err) }()
-	var stream *esdb.ReadStream
+	var stream source
 	err = c.start(ctx, func(ctx context.Context) (err error) {
 		stream, err = start(ctx, c)
 		return err
@@ -106,7 +112,7 @@ func (l *Log) receive(ctx context.Context, start open, idle *idle, chunks chan<-
 }
 
 // fill receives events until the chunk is full or the read ends.
-func fill(stream *esdb.ReadStream, idle *idle, records []eventstore.Record) ([]eventstore.Record, error) {
+func fill(stream source, idle *idle, records []eventstore.Record) ([]eventstore.Record, error) {
 	err := guarded(func() error {
 		for len(records) < cap(records) {
 			resolved, err := stream.Recv()

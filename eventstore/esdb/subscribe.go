@@ -81,7 +81,7 @@ func (l *Log) follow(ctx context.Context, f *following) (err error) {
 	defer func() { c.ended(err) }()
 	var subscription *esdb.Subscription
 	err = c.start(ctx, func(ctx context.Context) (err error) {
-		subscription, err = c.SubscribeToAll(ctx, f.options())
+		subscription, err = c.SubscribeToAll(ctx, subscribing(f.last, f.filter))
 		return err
 	})
 	if err != nil {
@@ -113,9 +113,10 @@ func subscriptionFilter(filter eventstore.Filter) *esdb.SubscriptionFilter {
 	return &esdb.SubscriptionFilter{Type: esdb.StreamFilterType, Prefixes: filter.StreamPrefixes}
 }
 
-func (f *following) options() esdb.SubscribeToAllOptions {
+// subscribing is a subscription to what the filter takes after a position.
+func subscribing(after eventstore.Position, filter *esdb.SubscriptionFilter) esdb.SubscribeToAllOptions {
 	return esdb.SubscribeToAllOptions{
-		From: forward(f.last), Filter: f.filter, MaxSearchWindow: searchWindow, CheckpointInterval: checkpointInterval,
+		From: forward(after), Filter: filter, MaxSearchWindow: searchWindow, CheckpointInterval: checkpointInterval,
 	}
 }
 
