@@ -92,8 +92,9 @@ func (s *stack) plainCopy(ctx context.Context) (float64, error) {
 
 const (
 	copyTable = `DROP SCHEMA IF EXISTS bench CASCADE; CREATE SCHEMA bench;
-		CREATE TABLE bench.reveal (LIKE reveals.reveal, PRIMARY KEY (workspace, position, at));`
-	copyIndexes = `CREATE INDEX ON bench.reveal (secret, workspace, position);
+		CREATE TABLE bench.reveal (LIKE reveals.reveal);`
+	copyIndexes = `CREATE UNIQUE INDEX ON bench.reveal (workspace, position, at);
+		CREATE INDEX ON bench.reveal (secret, workspace, position);
 		CREATE INDEX ON bench.reveal (member, workspace, position);
 		CREATE INDEX ON bench.reveal (ticket, workspace, position) WHERE ticket <> '';
 		CREATE INDEX ON bench.reveal (workspace, kind, position) WHERE kind <> 'revealed';`

@@ -24,6 +24,8 @@ func (c *cluster) settings() map[string]string {
 		"unix_socket_permissions": "0700",
 		"max_connections":         "100",
 		"shared_buffers":          "128MB",
+		"wal_level":               "minimal", // nobody replicates it; indexes are built without writing them twice
+		"max_wal_senders":         "0",
 		"wal_compression":         "on",
 		"min_wal_size":            "80MB",
 		"max_wal_size":            "512MB",
@@ -44,7 +46,7 @@ func (c *cluster) settings() map[string]string {
 	}
 	if !c.cfg.Durable {
 		for name, value := range map[string]string{"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off",
-			"wal_level": "minimal", "max_wal_senders": "0", "max_connections": "300"} {
+			"max_connections": "300"} {
 			set[name] = value
 		}
 	}

@@ -1,6 +1,8 @@
 package reveals
 
 import (
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -28,23 +30,21 @@ type row struct {
 	reason       string
 	code         string
 	decision     []byte
+	evidence     []byte
 	flags        []string
 	retryOf      uuid.UUID
 	of           uuid.UUID
-	withheldBy   uuid.UUID
 }
 
 // batch is what a batch of events does to the table.
 type batch struct {
-	rows   []row
-	marks  []*row   // withheld ones whose reveal is not in the batch
-	erased []person // members who were erased
+	rows     []row
+	withheld []int    // those of the rows
+	erased   []person // members who were erased
 }
 
 func foldBatch(events []domain.Recorded) *batch {
 	b := &batch{rows: make([]row, 0, len(events))}
-	byID := map[uuid.UUID]int{} // filled when a withheld one asks
-	indexed := 0
 	for i := range events {
 		r, ok := rowOf(&events[i])
 		if !ok {
@@ -54,16 +54,8 @@ func foldBatch(events []domain.Recorded) *batch {
 			continue
 		}
 		b.rows = append(b.rows, r)
-		if r.kind != Withheld {
-			continue
-		}
-		for ; indexed < len(b.rows)-1; indexed++ {
-			byID[b.rows[indexed].eventID] = indexed
-		}
-		if at, found := byID[r.of]; found {
-			b.rows[at].withheldBy = r.eventID
-		} else {
-			b.marks = append(b.marks, &b.rows[len(b.rows)-1]) // rows has its full capacity: it never moves
+		if r.kind == Withheld {
+			b.withheld = append(b.withheld, len(b.rows)-1)
 		}
 	}
 	return b
@@ -99,7 +91,7 @@ func rowOf(e *domain.Recorded) (row, bool) {
 	default:
 		return row{}, false
 	}
-	r.decision = decision.AppendJSON(make([]byte, 0, 512))
+	r.pack(decision)
 	r.field, r.ticket, r.reason, r.code = storable(r.field), storable(r.ticket), storable(r.reason), storable(r.code)
 	return r, true
 }
@@ -109,6 +101,25 @@ func (r *row) shown(kind Kind, v *reveal.FieldRevealed) *domain.Decision {
 	r.kind, r.secret, r.field, r.valueVersion, r.member = kind, v.Secret, v.Field, int32(v.ValueVersion), v.Member
 	r.ticket, r.reason, r.flags, r.retryOf = v.Ticket, v.Reason.Text, v.Flags, v.RetryOf
 	return &v.Decision
+}
+
+// pack writes a decision into the row: its evidence apart, which leaves an empty list in the JSON.
+func (r *row) pack(d *domain.Decision) {
+	rest := *d
+	rest.Evidence = rest.Evidence[:0]
+	r.decision = rest.AppendJSON(make([]byte, 0, 128))
+	r.evidence = packEvidence(make([]byte, 0, 128), d.Evidence)
+}
+
+// unpack reads what pack wrote.
+func unpack(decision, evidence []byte) (d domain.Decision, err error) {
+	if err := json.Unmarshal(decision, &d); err != nil {
+		return d, fmt.Errorf("reading a decision: %w", err)
+	}
+	if d.Evidence, err = unpackEvidence(d.Evidence, evidence); err != nil {
+		return d, fmt.Errorf("reading the evidence of a decision: %w", err)
+	}
+	return d, nil
 }
 
 // storable returns s as PostgreSQL takes it: valid UTF-8 without NUL.

@@ -3,7 +3,7 @@ package reveals
 import "github.com/google/uuid"
 
 var columns = []string{"workspace", "position", "at", "event_id", "kind", "secret", "field", "value_version", "member",
-	"actor_kind", "ticket", "reason", "code", "decision", "flags", "retry_of", "of", "withheld_by"}
+	"actor_kind", "ticket", "reason", "code", "decision", "evidence", "flags", "retry_of", "of"}
 
 // source hands rows to COPY.
 type source struct {
@@ -19,7 +19,7 @@ func (s *source) Err() error { return nil }
 func (s *source) Values() ([]any, error) {
 	r := &s.rows[s.next-1]
 	s.values = [18]any{id(r.workspace), r.position, r.at, id(r.eventID), string(r.kind), id(r.secret), r.field, r.valueVersion, r.member,
-		r.actorKind, r.ticket, r.reason, r.code, r.decision, r.flags, orNull(r.retryOf), orNull(r.of), orNull(r.withheldBy)}
+		r.actorKind, r.ticket, r.reason, r.code, r.decision, r.evidence, r.flags, orNull(r.retryOf), orNull(r.of)}
 	return s.values[:], nil
 }
 

@@ -1,5 +1,5 @@
 // Package reveals is the read model of what was revealed, refused and held back: a list that only grows, except that a
-// withheld reveal is marked and a reason is erased with its member.
+// reason is erased with its member.
 //
 // It decides nothing, and it holds no value: a row names the field and the version of its value.
 package reveals
@@ -21,8 +21,10 @@ import (
 //go:embed schema.sql
 var schema string
 
-// The workspace comes second: sorting compares the beginnings of the first column alone as long as they differ.
+// The workspace comes second: sorting compares the beginnings of the first column alone as long as they differ. The first
+// index is the key; the time is in it since partitions are by time.
 const indexes = `
+CREATE UNIQUE INDEX IF NOT EXISTS reveal_key ON reveal (workspace, position, at);
 CREATE INDEX IF NOT EXISTS reveal_by_secret ON reveal (secret, workspace, position);
 CREATE INDEX IF NOT EXISTS reveal_by_member ON reveal (member, workspace, position);
 CREATE INDEX IF NOT EXISTS reveal_by_ticket ON reveal (ticket, workspace, position) WHERE ticket <> '';
@@ -44,7 +46,7 @@ func (Projector) Schema() string { return once.Schema + schema }
 func (Projector) Indexes() string { return indexes }
 
 // Version returns how often the meaning of the tables changed.
-func (Projector) Version() int { return 1 }
+func (Projector) Version() int { return 2 }
 
 // Kinds returns the kinds of streams it reads. Members are read for their erasure.
 func (Projector) Kinds() []string { return []string{domain.RevealsKind, domain.MemberKind} }
@@ -78,16 +80,15 @@ func (b *batch) copy(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
-// markWithheld marks reveals of earlier batches. Each is looked for backwards from what withheld it: it is close by.
+// markWithheld notes what withheld a reveal. The reveal's own row stays as it is, wherever it is.
 func (b *batch) markWithheld(ctx context.Context, tx pgx.Tx) error {
-	if len(b.marks) == 0 {
+	if len(b.withheld) == 0 {
 		return nil
 	}
 	queue := &pgx.Batch{}
-	for _, r := range b.marks {
-		queue.Queue(`UPDATE reveal SET withheld_by = $1 WHERE (workspace, position, at) IN (
-			SELECT workspace, position, at FROM reveal WHERE workspace = $2 AND position < $3
-			AND event_id = $4 ORDER BY position DESC LIMIT 1)`, r.eventID, r.workspace, r.position, r.of)
+	for _, i := range b.withheld {
+		queue.Queue(`INSERT INTO withheld (workspace, of, event_id) VALUES ($1, $2, $3)
+			ON CONFLICT (workspace, of) DO UPDATE SET event_id = excluded.event_id`, b.rows[i].workspace, b.rows[i].of, b.rows[i].eventID)
 	}
 	if err := tx.SendBatch(ctx, queue).Close(); err != nil {
 		return fmt.Errorf("marking withheld reveals: %w", err)

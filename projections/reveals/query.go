@@ -2,7 +2,6 @@ package reveals
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -102,7 +101,7 @@ func (q *Queries) List(ctx context.Context, workspace uuid.UUID, f Filter, page 
 // listSQL has only the conditions that are asked for, so that each is planned for its index.
 func listSQL(workspace uuid.UUID, f Filter, page projections.Page) (string, []any, error) {
 	args := []any{workspace}
-	sql := "SELECT " + selected + " FROM reveals.reveal WHERE workspace = $1"
+	sql := "SELECT " + selected + " FROM reveals.reveal r WHERE workspace = $1"
 	and := func(condition string, value any) {
 		args = append(args, value)
 		sql += " AND " + strings.Replace(condition, "?", "$"+strconv.Itoa(len(args)), 1)
@@ -154,14 +153,15 @@ func listSQL(workspace uuid.UUID, f Filter, page projections.Page) (string, []an
 }
 
 const selected = `event_id, position, at, kind, secret, field, value_version, member, actor_kind, ticket, reason, code,
-	decision, flags, retry_of, of, withheld_by`
+	decision, evidence, flags, retry_of, of,
+	(SELECT w.event_id FROM reveals.withheld w WHERE w.workspace = r.workspace AND w.of = r.event_id)`
 
 func scan(row pgx.CollectableRow) (r Reveal, err error) {
 	var position int64
-	var decision []byte
+	var decision, evidence []byte
 	var retryOf, of, withheldBy *uuid.UUID
 	if err = row.Scan(&r.EventID, &position, &r.At, &r.Kind, &r.Secret, &r.Field, &r.ValueVersion, &r.Member, &r.ActorKind,
-		&r.Ticket, &r.Reason, &r.Code, &decision, &r.Flags, &retryOf, &of, &withheldBy); err != nil {
+		&r.Ticket, &r.Reason, &r.Code, &decision, &evidence, &r.Flags, &retryOf, &of, &withheldBy); err != nil {
 		return r, err
 	}
 	r.Position, r.At = uint64(position), r.At.UTC()
@@ -170,8 +170,6 @@ func scan(row pgx.CollectableRow) (r Reveal, err error) {
 			*to = *from
 		}
 	}
-	if err := json.Unmarshal(decision, &r.Decision); err != nil {
-		return r, fmt.Errorf("reading a decision: %w", err)
-	}
-	return r, nil
+	r.Decision, err = unpack(decision, evidence)
+	return r, err
 }

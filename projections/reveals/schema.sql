@@ -1,4 +1,5 @@
--- One row per reveal, denial or withheld reveal, in partitions by month (UTC) of when it was recorded.
+-- One row per reveal, denial or withheld reveal, in partitions by month (UTC) of when it was recorded. Rows do not change,
+-- except that a reason goes with its member. Its key is an index that a rebuild makes last.
 CREATE TABLE reveal (
 	workspace     uuid        NOT NULL,
 	position      bigint      NOT NULL,
@@ -14,9 +15,16 @@ CREATE TABLE reveal (
 	reason        text        NOT NULL,
 	code          text        NOT NULL COLLATE "C", -- of a refusal
 	decision      text        NOT NULL,             -- JSON of our own making: checking it again would cost a third of a rebuild
+	evidence      bytea       NOT NULL,             -- of the decision, packed: as JSON it would be half of the table
 	flags         text[],
 	retry_of      uuid,
-	of            uuid,                             -- the reveal that was withheld
-	withheld_by   uuid,                             -- what withheld this reveal
-	PRIMARY KEY (workspace, position, at)
+	of            uuid                              -- the reveal that was withheld
 ) PARTITION BY RANGE (at);
+
+-- What withheld a reveal.
+CREATE TABLE withheld (
+	workspace uuid NOT NULL,
+	of        uuid NOT NULL, -- the reveal's event
+	event_id  uuid NOT NULL,
+	PRIMARY KEY (workspace, of)
+);
