@@ -143,9 +143,11 @@ func readDecision(s *scanner, d *domain.Decision) {
 	d.Ticket = s.optional(`,"ticket":`)
 	d.Contact = s.optional(`,"contact":`)
 	s.must(`,"evidence":[`)
-	d.Evidence = make([]domain.Evidence, 0, 4)
+	d.Evidence = make([]domain.Evidence, 0, 6)
+	stream := ""
 	for s.has(`{"stream":`) {
-		e := domain.Evidence{Stream: s.text()}
+		stream = s.again(stream)
+		e := domain.Evidence{Stream: stream}
 		s.must(`,"revision":`)
 		e.Revision = s.number()
 		s.must(`}`)

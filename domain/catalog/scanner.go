@@ -3,7 +3,6 @@ package catalog
 import (
 	"encoding/base64"
 	"encoding/hex"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -14,22 +13,24 @@ import (
 // without escapes. Anything else sets off, and the caller reads the same bytes with encoding/json, which decides what they
 // mean. It is several times faster, and most of a log is written that way.
 type scanner struct {
-	rest string
+	rest []byte
 	off  bool
 }
 
 // scan reads data with read, and tells whether that understood all of it.
 func scan(data []byte, read func(s *scanner)) bool {
-	s := scanner{rest: string(data)}
+	s := scanner{rest: data}
 	read(&s)
-	return !s.off && s.rest == ""
+	return !s.off && len(s.rest) == 0
 }
 
 // has takes text if that comes next.
 func (s *scanner) has(text string) bool {
-	rest, ok := strings.CutPrefix(s.rest, text)
-	s.rest = rest
-	return ok
+	if len(s.rest) < len(text) || string(s.rest[:len(text)]) != text {
+		return false
+	}
+	s.rest = s.rest[len(text):]
+	return true
 }
 
 // must takes what has to come next.
@@ -40,10 +41,10 @@ func (s *scanner) must(text string) {
 }
 
 // fail ends it: nothing follows, so that loops end too.
-func (s *scanner) fail() { s.rest, s.off = "", true }
+func (s *scanner) fail() { s.rest, s.off = nil, true }
 
-// quoted returns a text that is part of the data, which it keeps in memory.
-func (s *scanner) quoted() string {
+// quoted returns a text as a part of the data.
+func (s *scanner) quoted() []byte {
 	s.must(`"`)
 	for i := 0; i < len(s.rest); i++ {
 		switch c := s.rest[i]; {
@@ -53,14 +54,22 @@ func (s *scanner) quoted() string {
 			return text
 		case c == '\\' || c < ' ' || c >= 0x80:
 			s.fail()
-			return ""
+			return nil
 		}
 	}
 	s.fail()
-	return ""
+	return nil
 }
 
-func (s *scanner) text() string { return strings.Clone(s.quoted()) }
+func (s *scanner) text() string { return string(s.quoted()) }
+
+// again returns the text that comes next: the one before, if it is the same.
+func (s *scanner) again(before string) string {
+	if t := s.quoted(); string(t) != before {
+		return string(t)
+	}
+	return before
+}
 
 // optional returns the text of a field that may be left out. name includes what stands between it and the text.
 func (s *scanner) optional(name string) string {
@@ -130,7 +139,7 @@ func (s *scanner) sealed() (p domain.Private) {
 	if s.has("null") {
 		return p
 	}
-	ciphertext, err := base64.StdEncoding.Strict().DecodeString(s.quoted())
+	ciphertext, err := base64.StdEncoding.Strict().AppendDecode([]byte{}, s.quoted())
 	if err != nil {
 		s.fail()
 	}
