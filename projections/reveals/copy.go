@@ -19,12 +19,20 @@ func (s *source) Err() error { return nil }
 func (s *source) Values() ([]any, error) {
 	r := &s.rows[s.next-1]
 	s.values = [18]any{id(r.workspace), r.position, r.at, id(r.eventID), string(r.kind), id(r.secret), r.field, r.valueVersion, r.member,
-		r.actorKind, r.ticket, r.reason, r.code, r.decision, r.evidence, r.flags, orNull(r.retryOf), orNull(r.of)}
+		r.actorKind, r.ticket, r.reason, r.code, r.decision, r.evidence, flagsOf(r), orNull(r.retryOf), orNull(r.of)}
 	return s.values[:], nil
 }
 
 // id is a UUID in the form that pgx writes without asking it for its text.
 type id = [16]byte
+
+// flagsOf is a nil that pgx need not look into for most rows.
+func flagsOf(r *row) any {
+	if len(r.flags) == 0 {
+		return nil
+	}
+	return r.flags
+}
 
 func orNull(v uuid.UUID) any {
 	if v == uuid.Nil {

@@ -3,6 +3,7 @@ package reveals
 import (
 	"encoding/binary"
 	"errors"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -32,7 +33,8 @@ func packEvidence(b []byte, facts []domain.Evidence) []byte {
 
 func packStream(b []byte, stream string) []byte {
 	kind := domain.StreamKind(stream)
-	if id, err := domain.StreamID(stream); err == nil && len(kind)+len(id) < plainName && domain.Stream(kind, id) == stream {
+	// A UUID is written in lower case; one that is not would read back differently.
+	if id, err := domain.StreamID(stream); err == nil && kind != "" && len(kind)+len(id) < plainName && strings.ToLower(stream) == stream {
 		b = append(append(b, byte(len(kind)+len(id))), kind...)
 		return append(b, id[:]...)
 	}
