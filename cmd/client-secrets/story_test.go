@@ -83,14 +83,33 @@ var storyBlock = regexp.MustCompile("(?s)```sh story\n(.*?)```")
 
 // TestREADME runs the README's story as it stands there.
 func TestREADME(t *testing.T) {
-	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
-	require.NoError(t, err)
-	found := storyBlock.FindSubmatch(readme)
-	require.NotNil(t, found, "the README has no story")
 	r := start(t, t.TempDir())
 	defer r.stop()
-	runStory(t, r.dir, string(found[1]))
+	runStory(t, r.dir, storyOf(t, "README.md"))
 	requireAlarm(t, r)
+}
+
+// TestTour runs the tour of everything, with this program as the one that `make run` builds.
+func TestTour(t *testing.T) {
+	r := start(t, t.TempDir())
+	defer r.stop()
+	t.Setenv(asProgram, "1")
+	require.NoError(t, os.Mkdir(filepath.Join(r.dir, "bin"), 0o700))
+	require.NoError(t, os.Symlink(os.Args[0], filepath.Join(r.dir, "bin", "client-secrets")))
+	runStory(t, r.dir, storyOf(t, filepath.Join("docs", "tour.md")))
+}
+
+// storyOf returns the shell lines of a document that make its story.
+func storyOf(t *testing.T, document string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", document))
+	require.NoError(t, err)
+	var story strings.Builder
+	for _, block := range storyBlock.FindAllSubmatch(text, -1) {
+		story.Write(block[1])
+	}
+	require.NotEmpty(t, story.String(), "%s has no story", document)
+	return story.String()
 }
 
 // runStory runs shell lines in one shell. After each stretch its output must contain what the "#>" lines say.
