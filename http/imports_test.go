@@ -50,7 +50,7 @@ func TestImportsThatAreRefused(t *testing.T) {
 		"no boolean":           {"/imports/csv?name=Title&dry_run=yes", accounts, "invalid_parameter", 400},
 		"no such column":       {"/imports/csv?name=needle", accounts, "unknown_column", 422},
 		"an encrypted export":  {"/imports/bitwarden", `{"encrypted":true,"items":[]}`, "encrypted_export", 422},
-		"an empty body":        {"/imports/keeper", "", "unknown_format", 422},
+		"an empty body":        {"/imports/keeper", "", "not_an_export", 422},
 		"no records":           {"/imports/keeper", `{"records":[]}`, "nothing_to_import", 422},
 	} {
 		t.Run(name, func(t *testing.T) {

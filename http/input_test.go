@@ -93,6 +93,26 @@ func TestBadInputIsRefusedWithoutAnEcho(t *testing.T) {
 	require.NotContains(t, w.logged.String(), canary)
 }
 
+// The detail alone is often all that somebody reads: it names the place and says what would be right.
+func TestRefusalsSayWhatWouldBeRight(t *testing.T) {
+	w := newWorld(t)
+	for name, c := range map[string]struct{ method, path, body, ifMatch, detail string }{
+		"missing":           {"POST", "/templates", `{"fields":[]}`, "", "body.name: is required"},
+		"missing in a list": {"POST", "/templates", `{"name":"n","fields":[{"label":"L","type":"text"}]}`, "", "body.fields[0].key: is required"},
+		"a rule's":          {"POST", "/secrets", `{"template_id":"` + w.Template.String() + `","name":"n"}`, "", "body.fields.api_key: is required"},
+		"too many":          {"GET", "/secrets?limit=201", ``, "", "query.limit: expected number <= 200"},
+		"no state":          {"GET", "/secrets?state=lost", ``, "", `query.state: expected value to be one of "active, inactive, expired, expiring, destroyed"`},
+		"no parameter":      {"GET", "/secrets?page=2", ``, "", "query.page: there is no such parameter"},
+		"no revision":       {"PATCH", "/settings", `{}`, "7", "header.if_match: is a revision in quotes as ETag gave it, or *"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var p Problem
+			w.as(t, owner, c.method, w.api+c.path, c.body, "If-Match", c.ifMatch).into(t, &p)
+			require.Equal(t, c.detail, p.Detail)
+		})
+	}
+}
+
 func TestWhoIsNobodyLearnsNothing(t *testing.T) {
 	w := newWorld(t)
 	none := w.as(t, "", "GET", "/v1/me", "")

@@ -37,7 +37,7 @@ func invalidRequest(status int, errs []error) *Problem {
 			continue
 		}
 		f := findingOf(d)
-		p.Errors = append(p.Errors, ProblemDetail{safeLocation(d.Location), f.message})
+		p.Errors = append(p.Errors, ProblemDetail{safeLocation(d.Location + f.within), f.message})
 		if p.Code == "" || f.status < p.Status {
 			p.Status, p.Code, p.Detail = f.status, f.code, f.message
 		}
@@ -46,6 +46,7 @@ func invalidRequest(status int, errs []error) *Problem {
 		p.Status, p.Code, p.Detail = nethttp.StatusBadRequest, "malformed", "the request is malformed or its body is missing"
 	}
 	p.Title = nethttp.StatusText(p.Status)
+	p.place()
 	return p
 }
 
@@ -53,25 +54,40 @@ type finding struct {
 	status  int
 	code    string
 	message string
+	within  string // what of the location it is about, if it is a part
 }
 
 // findingOf words what huma's validation found.
 func findingOf(d *huma.ErrorDetail) finding {
 	root, _, _ := strings.Cut(d.Location, ".")
 	if root == "path" || root == "query" || root == "header" || root == "cookie" {
-		return finding{nethttp.StatusBadRequest, "invalid_parameter", "is not valid here"}
+		return finding{status: nethttp.StatusBadRequest, code: "invalid_parameter", message: parameterMessage(d.Message)}
 	}
 	switch m := d.Message; {
 	case m == "unexpected property":
-		return finding{nethttp.StatusUnprocessableEntity, "unknown_field", "there is no such field"}
-	case strings.HasPrefix(m, "expected required property"):
-		return finding{nethttp.StatusUnprocessableEntity, "field_required", ourWords(m)}
+		return finding{status: nethttp.StatusUnprocessableEntity, code: "unknown_field", message: "there is no such field"}
+	case strings.HasPrefix(m, absent):
+		name, _, _ := strings.Cut(strings.TrimPrefix(m, absent), " ")
+		return finding{nethttp.StatusUnprocessableEntity, "field_required", "is required", "." + name}
 	case wrongType[m]:
-		return finding{nethttp.StatusBadRequest, "wrong_type", m}
+		return finding{status: nethttp.StatusBadRequest, code: "wrong_type", message: m}
 	case strings.HasPrefix(m, "expected"):
-		return finding{nethttp.StatusUnprocessableEntity, "invalid", ourWords(m)}
+		return finding{status: nethttp.StatusUnprocessableEntity, code: "invalid", message: ourWords(m)}
 	}
-	return finding{nethttp.StatusBadRequest, "malformed", "is malformed"}
+	return finding{status: nethttp.StatusBadRequest, code: "malformed", message: "is malformed"}
+}
+
+const absent = "expected required property " // its name follows
+
+// parameterMessage words what is wrong with a parameter: what the schema allows, if that is what it breaks.
+func parameterMessage(m string) string {
+	switch {
+	case m == "unknown query parameter":
+		return "there is no such parameter"
+	case strings.HasPrefix(m, "expected"):
+		return ourWords(m)
+	}
+	return "is not valid here"
 }
 
 var wrongType = map[string]bool{"expected boolean": true, "expected number": true, "expected integer": true,

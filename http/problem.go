@@ -107,6 +107,16 @@ func newProblem(status int, code, detail string) *Problem {
 	return &Problem{Type: "about:blank", Title: nethttp.StatusText(status), Status: status, Detail: detail, Code: code}
 }
 
+// place begins the detail with the place that it is about: it may be all that somebody reads.
+func (p *Problem) place() {
+	for _, e := range p.Errors {
+		if e.Message == p.Detail && e.Location != "" {
+			p.Detail = e.Location + ": " + p.Detail
+			return
+		}
+	}
+}
+
 func unavailable(code, detail string, cause error) *Problem {
 	p := newProblem(nethttp.StatusServiceUnavailable, code, detail)
 	p.retryAfter, p.cause = retrySoon, cause
@@ -122,6 +132,7 @@ func refused(e *domain.Error, cause error) *Problem {
 	for _, d := range e.Details {
 		p.Errors = append(p.Errors, ProblemDetail{safeLocation(d.Location), d.Message})
 	}
+	p.place()
 	switch e.Kind {
 	case domain.Unavailable:
 		p.retryAfter, p.cause = retrySoon, cause

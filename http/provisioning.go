@@ -31,8 +31,10 @@ func (s *Server) provision(f *fiber.Ctx) error {
 	if err != nil {
 		return s.failSCIM(f, correlation, err)
 	}
-	if tag := a.Header.Get(fiber.HeaderETag); tag != "" {
-		f.Set(fiber.HeaderETag, tag)
+	for _, name := range []string{fiber.HeaderETag, fiber.HeaderLocation} {
+		if value := a.Header.Get(name); value != "" {
+			f.Set(name, value)
+		}
 	}
 	return f.Status(a.Status).Send(a.Body)
 }
@@ -49,7 +51,11 @@ func (s *Server) scimAnswer(ctx context.Context, f *fiber.Ctx, correlation uuid.
 		}
 	}
 	caller := &scim.Caller{
-		Request: c.request(), Changed: func(r commands.Result) { s.written.note(c, uint64(r.Position)) },
+		Request: c.request(), Endpoint: scimPath,
+		Changed: func(r commands.Result) {
+			s.written.note(c, uint64(r.Position))
+			f.Set(headerPosition, s.positions.token(uint64(r.Position)))
+		},
 		Await: func(ctx context.Context) error { return c.awaitAll(ctx, directoryModel...) },
 	}
 	path := strings.TrimPrefix(f.Path(), scimPath)

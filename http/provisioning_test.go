@@ -287,3 +287,13 @@ func TestWhatProvidersMayGetWrong(t *testing.T) {
 		require.Equal(t, fmt.Sprint(c.status), answer["status"])
 	}
 }
+
+func TestWhatIsProvisionedIsFound(t *testing.T) {
+	p := newProvider(t)
+	made := p.send("POST", "/Users", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"nora@corp.example","externalId":"00u1"}`)
+	require.Equal(t, 201, made.StatusCode, string(made.body))
+	require.Equal(t, "/scim/v2/Users/scim:00u1", made.Header.Get("Location"))
+	read := p.as(t, owner, "GET", p.api+"/members/scim:00u1", "", headerMinPosition, made.Header.Get(headerPosition))
+	require.Equal(t, 200, read.StatusCode, string(read.body))
+	require.NotEmpty(t, made.Header.Get(headerPosition))
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	nethttp "net/http"
 	"net/url"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -124,7 +125,7 @@ func (s *Server) grantRoutes() {
 	}
 }
 
-func (s *Server) listRules(ctx context.Context, c *call, in *listRules, _ projections.Page) (none projections.Paged[record.Rule], _ error) {
+func (s *Server) listRules(ctx context.Context, c *call, in *listRules, page projections.Page) (none projections.Paged[record.Rule], _ error) {
 	id, err := in.id()
 	if err != nil {
 		return none, err
@@ -136,7 +137,14 @@ func (s *Server) listRules(ctx context.Context, c *call, in *listRules, _ projec
 	if err != nil {
 		return none, err
 	}
-	return projections.Paged[record.Rule]{Items: found.Rules}, nil
+	after, _, err := page.Key(1)
+	if err != nil {
+		return none, err
+	}
+	idOf := func(r *record.Rule) []string { return []string{r.ID.String()} }
+	slices.SortFunc(found.Rules, func(a, b record.Rule) int { return slices.Compare(idOf(&a), idOf(&b)) })
+	rest := slices.DeleteFunc(found.Rules, func(r record.Rule) bool { return idOf(&r)[0] <= after[0] })
+	return projections.Cut(page, rest, idOf), nil
 }
 
 func (s *Server) addRule(ctx context.Context, c *call, in *addRule) (changed, error) {

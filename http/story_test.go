@@ -8,6 +8,8 @@ import (
 
 	"github.com/kdesk/client-secrets/commands/commandstest"
 	"github.com/kdesk/client-secrets/domain/reveal"
+	"github.com/kdesk/client-secrets/projections/directory"
+	"github.com/kdesk/client-secrets/projections/record"
 )
 
 const owner, agent, other = commandstest.Owner, commandstest.Assignee, commandstest.Other
@@ -174,4 +176,39 @@ func TestTheWholeOfAWorkspace(t *testing.T) {
 	var body ChangeBody
 	created.into(t, &body)
 	require.Equal(t, 200, w.get(t, "stranger", workspacesPath+"/"+body.ID+"/settings").StatusCode)
+}
+
+func TestRulesComeInPages(t *testing.T) {
+	w := newWorld(t)
+	rules := w.api + "/secrets/" + w.Secret.String() + "/rules"
+	for _, kind := range []string{"ticket_follower", "ticket_creator", "contact_owner"} {
+		require.Equal(t, 201, w.as(t, owner, "POST", rules, `{"kind":"`+kind+`"}`).StatusCode)
+	}
+	var all, page List[record.Rule]
+	w.get(t, owner, rules).into(t, &all)
+	require.Greater(t, len(all.Items), 3)
+	require.Nil(t, all.NextCursor)
+	var paged []record.Rule
+	for cursor := ""; ; cursor = "&cursor=" + *page.NextCursor {
+		page = List[record.Rule]{}
+		w.get(t, owner, rules+"?limit=2"+cursor).into(t, &page)
+		require.LessOrEqual(t, len(page.Items), 2)
+		if paged = append(paged, page.Items...); page.NextCursor == nil {
+			break
+		}
+	}
+	require.Equal(t, all.Items, paged)
+}
+
+func TestAnOlderFactAboutPartsOfAMemberIsIgnored(t *testing.T) {
+	w := newWorld(t)
+	member := w.api + "/members/zd:patched"
+	require.Equal(t, 200, w.as(t, owner, "PUT", member, `{"name":"Lee","title":"Lead","source_version":"2026-02-01T00:00:00Z"}`).StatusCode)
+	require.Equal(t, 200, w.as(t, owner, "PATCH", member, `{"title":"Trainee","source_version":"2026-01-01T00:00:00Z"}`).StatusCode)
+	var found directory.Member
+	w.get(t, owner, member).into(t, &found)
+	require.Equal(t, "Lead", found.Title)
+	require.Equal(t, 200, w.as(t, owner, "PATCH", member, `{"title":"Boss","source_version":"2026-03-01T00:00:00Z"}`).StatusCode)
+	w.get(t, owner, member).into(t, &found)
+	require.Equal(t, "Boss", found.Title)
 }

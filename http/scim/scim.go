@@ -43,10 +43,11 @@ type Config struct {
 
 // Caller is a service account that was let in, with its request.
 type Caller struct {
-	Request commands.Request
-	Await   func(context.Context) error // waits until Directory has all that is recorded
-	Changed func(commands.Result)       // is told of every change
-	failed  error                       // what the request failed with, if it is no matter of SCIM
+	Request  commands.Request
+	Endpoint string                      // path that the endpoint is at
+	Await    func(context.Context) error // waits until Directory has all that is recorded
+	Changed  func(commands.Result)       // is told of every change
+	failed   error                       // what the request failed with, if it is no matter of SCIM
 }
 
 type callerKey struct{}
@@ -111,6 +112,7 @@ func (e *Endpoint) Serve(ctx context.Context, c *Caller, method, path, query str
 	r.URL.Path, r.URL.RawQuery = path, query // the library unescapes ids itself
 	w := &recorder{header: nethttp.Header{}, status: nethttp.StatusOK}
 	e.server.ServeHTTP(w, r)
+	w.locate(c.Endpoint)
 	return Answer{w.status, w.header, w.body.Bytes()}, c.failed
 }
 
@@ -119,6 +121,14 @@ type recorder struct {
 	header nethttp.Header
 	status int
 	body   bytes.Buffer
+}
+
+// locate says where what was made is (RFC 7644, section 3.3), which the library leaves to the body.
+func (w *recorder) locate(endpoint string) {
+	var made struct{ Meta struct{ Location string } }
+	if w.status == nethttp.StatusCreated && json.Unmarshal(w.body.Bytes(), &made) == nil && made.Meta.Location != "" {
+		w.header.Set("Location", endpoint+"/"+made.Meta.Location)
+	}
 }
 
 // Header returns the headers.

@@ -22,7 +22,7 @@ var (
 	errTooMany = domain.Refuse(domain.Invalid, "too_many_items", fmt.Sprintf("the file has more than %d records: split it", MaxItems))
 	errNotText = domain.Refuse(domain.Invalid, "not_utf8", "the file is not UTF-8 text: export it as UTF-8")
 	errZip     = domain.Refuse(domain.Invalid, "zip_file", "this is a zip archive: unpack it and import the JSON file in it; attachments are not taken over")
-	errFormat  = domain.Refuse(domain.Invalid, "unknown_format", "the file is not an export of this kind")
+	errFormat  = domain.Refuse(domain.Invalid, "not_an_export", "the file is not an export of this kind")
 )
 
 // What a file had that does not become part of a secret, by stable code.
