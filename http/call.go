@@ -201,15 +201,16 @@ func filters(query string) string {
 	return values.Encode()
 }
 
-// await waits until the index and the read models have the position that the caller asked for, or else that of the
-// caller's own latest change, and returns the one that the answer will be current as of.
+// await waits until the index and the read models have the position that the caller asked for, and that of the caller's
+// own latest change, and returns the one that the answer will be current as of.
 func (c *call) await(ctx context.Context, models ...string) (uint64, error) {
 	s := c.server
 	if c.minimum > 0 {
 		if err := c.reach(ctx, minWaitTime, c.minimum, models); err != nil {
 			return 0, errBehind
 		}
-	} else if own := s.written.of(c); own > 0 {
+	}
+	if own := s.written.of(c); own > c.minimum {
 		_ = c.reach(ctx, ownWriteWait, own, models) // nobody asked for it: an older answer is better than none
 	}
 	current := uint64(s.Index.Applied())

@@ -2,6 +2,7 @@ package http
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -211,4 +212,15 @@ func TestAnOlderFactAboutPartsOfAMemberIsIgnored(t *testing.T) {
 	require.Equal(t, 200, w.as(t, owner, "PATCH", member, `{"title":"Boss","source_version":"2026-03-01T00:00:00Z"}`).StatusCode)
 	w.get(t, owner, member).into(t, &found)
 	require.Equal(t, "Boss", found.Title)
+}
+
+// Whoever passes on an older position that somebody gave them still finds what they changed themselves.
+func TestAnOlderPositionHidesNoOwnChange(t *testing.T) {
+	w := newWorld(t)
+	older := w.settled(t)
+	for i := range 10 {
+		member := fmt.Sprintf("%s/members/zd:own-%d", w.api, i)
+		require.Equal(t, 200, w.as(t, owner, "PUT", member, `{"name":"Lee"}`).StatusCode)
+		require.Equal(t, 200, w.as(t, owner, "GET", member, "", headerMinPosition, older).StatusCode)
+	}
 }
