@@ -68,7 +68,7 @@ func TestFilesOfANewSecret(t *testing.T) {
 func TestFilesInAnUpgrade(t *testing.T) {
 	old := []template.Field{{Key: "cert", Type: template.File}}
 	upgrade := func(u secret.Upgrade) when {
-		u.To, u.Old = 4, old
+		u.From, u.To, u.Old = 3, 4, old
 		return func(s state) (events, error) { return secret.UpgradeTemplate(s, u) }
 	}
 	upgraded := secret.TemplateUpgraded{Template: templateID, From: 3, To: 4}
