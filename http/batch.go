@@ -62,7 +62,7 @@ func (s *Server) batch(f *fiber.Ctx) error {
 	}
 	kind, _, err := mime.ParseMediaType(f.Get(fiber.HeaderContentType))
 	if encoding := f.Get(fiber.HeaderContentEncoding); err != nil || kind != ndjson || encoding != "" && encoding != "identity" {
-		return fiberError(nethttp.StatusUnsupportedMediaType)
+		return unsupported(ndjson)
 	}
 	select {
 	case s.batches <- struct{}{}:

@@ -80,7 +80,7 @@ func (s *Server) upload(f *fiber.Ctx) error {
 		return err
 	}
 	if encoding := f.Get(fiber.HeaderContentEncoding); encoding != "" && encoding != "identity" {
-		return fiberError(nethttp.StatusUnsupportedMediaType)
+		return unsupported("")
 	}
 	if int64(f.Request().Header.ContentLength()) > s.Uploads.Max() {
 		return upload.ErrTooLarge

@@ -62,7 +62,7 @@ func (s *Server) importFile(f *fiber.Ctx) error {
 	}
 	defer leave()
 	if encoding := f.Get(fiber.HeaderContentEncoding); encoding != "" && encoding != "identity" {
-		return fiberError(nethttp.StatusUnsupportedMediaType)
+		return unsupported("")
 	}
 	file, err := bodyOf(f).whole(f.Request().Header.ContentLength(), s.ImportLimit)
 	if err != nil {

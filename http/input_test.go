@@ -103,6 +103,8 @@ func TestRefusalsSayWhatWouldBeRight(t *testing.T) {
 		"too many":          {"GET", "/secrets?limit=201", ``, "", "query.limit: expected number <= 200"},
 		"no state":          {"GET", "/secrets?state=lost", ``, "", `query.state: expected value to be one of "active, inactive, expired, expiring, destroyed"`},
 		"no parameter":      {"GET", "/secrets?page=2", ``, "", "query.page: there is no such parameter"},
+		"no lines":          {"POST", "/directory/batch", `{}`, "", "the body must be application/x-ndjson, not compressed"},
+		"no upload":         {"POST", "/secrets", `{"template_id":"` + w.Template.String() + `","name":"n","files":{"f":"7"}}`, "", "body.files: is no UUID"},
 		"no revision":       {"PATCH", "/settings", `{}`, "7", "header.if_match: is a revision in quotes as ETag gave it, or *"},
 	} {
 		t.Run(name, func(t *testing.T) {

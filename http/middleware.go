@@ -117,7 +117,7 @@ func checkBody(f *fiber.Ctx, body []byte) error {
 	kind, _, _ := strings.Cut(f.Get(fiber.HeaderContentType), ";")
 	encoding := f.Get(fiber.HeaderContentEncoding)
 	if !strings.EqualFold(strings.TrimSpace(kind), fiber.MIMEApplicationJSON) || encoding != "" && encoding != "identity" {
-		return fiberError(fiber.StatusUnsupportedMediaType)
+		return unsupported(fiber.MIMEApplicationJSON)
 	}
 	return checkJSON(body)
 }

@@ -159,7 +159,7 @@ func routed(e *fiber.Error) *Problem {
 	case nethttp.StatusRequestTimeout:
 		return newProblem(e.Code, "timeout", "the request did not arrive in time")
 	case nethttp.StatusUnsupportedMediaType:
-		return newProblem(e.Code, "unsupported_media_type", "the body must be application/json, not compressed")
+		return unsupported(fiber.MIMEApplicationJSON)
 	}
 	if e.Code >= nethttp.StatusInternalServerError {
 		p := newProblem(nethttp.StatusInternalServerError, "internal", "something went wrong on our side")
@@ -167,6 +167,15 @@ func routed(e *fiber.Error) *Problem {
 		return p
 	}
 	return newProblem(nethttp.StatusBadRequest, "malformed", "the request is malformed")
+}
+
+// unsupported refuses a body of another media type than is wanted, or a compressed one. Nothing is wanted where any is taken.
+func unsupported(wanted string) *Problem {
+	p := newProblem(nethttp.StatusUnsupportedMediaType, "unsupported_media_type", "the body must not be compressed")
+	if wanted != "" {
+		p.Detail = "the body must be " + wanted + ", not compressed"
+	}
+	return p
 }
 
 // write sends the problem as the answer.

@@ -105,7 +105,7 @@ func scimBody(f *fiber.Ctx, limit int) ([]byte, error) {
 	kind, _, _ := strings.Cut(f.Get(fiber.HeaderContentType), ";")
 	kind = strings.ToLower(strings.TrimSpace(kind))
 	if encoding := f.Get(fiber.HeaderContentEncoding); kind != scimType && kind != fiber.MIMEApplicationJSON || encoding != "" && encoding != "identity" {
-		return nil, fiberError(fiber.StatusUnsupportedMediaType)
+		return nil, unsupported(scimType)
 	}
 	return body, checkJSON(body)
 }

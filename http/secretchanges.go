@@ -167,9 +167,9 @@ func (s *Server) createSecret(ctx context.Context, c *call, in *createSecret) (c
 func uploadsOf(files map[string]string) (map[string]uuid.UUID, error) {
 	uploads := make(map[string]uuid.UUID, len(files))
 	for key, text := range files {
-		id, err := parseUUID(text, "body.files."+key)
-		if err != nil {
-			return nil, err
+		id, err := uuid.Parse(text)
+		if err != nil || len(text) != 36 {
+			return nil, domain.Refuse(domain.Invalid, "invalid_id", "is no UUID").With("body.files", "is no UUID")
 		}
 		uploads[key] = id
 	}
