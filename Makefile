@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help run test clamd race lint generate verify bench bench-log conformance postgres
+.PHONY: help run test clamd race lint generate verify fuzz bench bench-log conformance postgres
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ generate: ## write the OpenAPI document and the event catalogue into docs
 
 verify: lint race ## everything that a change must pass
 	git diff --exit-code -- docs/openapi.json docs/events.md
+
+fuzz: postgres ## send 20,000 drawn requests to the API, other ones each time; REQUESTS=60000 for more
+	FUZZ_REQUESTS=$(or $(REQUESTS),20000) go test ./http -run TestNoRequestBreaksTheAPI -v -timeout 60m
 
 bench: postgres ## measure reveals, the ticket panel and a rebuild, each beside its limit
 	go run ./cmd/bench

@@ -76,7 +76,7 @@ func TestABatchAnswersLineByLine(t *testing.T) {
 	want := []string{
 		"1 desk:m 200 changed @0", "2 desk:g 200 changed @0", "4 desk:c 200 changed @0", "5 desk:t 200 changed @0", "6 desk:t 200 changed @1",
 		"7 desk:t 200 ignored @2", "8 desk:m 200 ignored @0", "9 desk:c 200 changed @1", "10 desk:nobody 404 contact_not_found",
-		"11 desk:x 422 unknown_kind body.kind", "12 desk:g 422 unknown_op body.op", "13  422 invalid_id body.id", "14 desk:u 422 unknown_field body.nonsense",
+		"11 desk:x 422 unknown_kind body.kind", "12 desk:g 422 unknown_op body.op", "13  422 invalid_id body.id", "14 desk:u 422 unknown_field body",
 		"15 desk:u 422 invalid body.status", "16 desk:u 400 wrong_type body.subject", "17  400 duplicate_key", "18 desk:n 422 text_character body.name",
 		"19  400 malformed_json", "20  400 wrong_type body.kind", "21  413 line_too_large", "22 desk:w 200 changed @0",
 	}

@@ -121,6 +121,7 @@ func (s *Server) readLine(text []byte) (l lineChange, err error) {
 func withBody[B any](run func(context.Context, *Server, commands.Request, string, B) (commands.Result, error)) lineReader {
 	registry := huma.NewMapRegistry("#/components/schemas/", schemaName)
 	schema := registry.Schema(reflect.TypeFor[B](), false, "")
+	known := takesJSON(registry, schema)
 	return func(s *Server, id string, rest []byte) (func(context.Context, commands.Request) (commands.Result, error), error) {
 		var loose any
 		decoder := json.NewDecoder(bytes.NewReader(rest))
@@ -130,7 +131,7 @@ func withBody[B any](run func(context.Context, *Server, commands.Request, string
 		found := &huma.ValidateResult{}
 		path := huma.NewPathBuffer([]byte("body"), len("body"))
 		if huma.Validate(registry, schema, path, huma.ModeWriteToServer, loose, found); len(found.Errors) > 0 {
-			return nil, invalidRequest(nethttp.StatusUnprocessableEntity, found.Errors)
+			return nil, invalidRequest(known, nethttp.StatusUnprocessableEntity, found.Errors)
 		}
 		var body B
 		if err := json.Unmarshal(rest, &body); err != nil {

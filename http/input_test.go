@@ -14,7 +14,7 @@ import (
 	"github.com/kdesk/client-secrets/commands/commandstest"
 )
 
-const canary = "Canary-9f3"
+const canary = "canary_9f3" // could be the name of a field
 
 func TestBadInputIsRefusedWithoutAnEcho(t *testing.T) {
 	w := newWorld(t)
@@ -42,6 +42,9 @@ func TestBadInputIsRefusedWithoutAnEcho(t *testing.T) {
 		"out of range":          {"PATCH", "/settings", `{"remask_seconds":1}`, nil, 422, "invalid"},
 		"unknown field":         {"PATCH", "/settings", `{"remask":1}`, nil, 422, "unknown_field"},
 		"a value as a name":     {"PATCH", "/settings", `{"` + canary + `":1}`, nil, 422, "unknown_field"},
+		"a value as a field":    {"POST", "/secrets", `{"template_id":"` + w.Template.String() + `","name":"n","fields":{"` + canary + `":1}}`, nil, 400, "wrong_type"},
+		"an unknown field":      {"POST", "/secrets", `{"template_id":"` + w.Template.String() + `","name":"n","fields":{"` + canary + `":"v"}}`, nil, 422, "unknown_field"},
+		"a value in a list":     {"POST", "/templates", `{"name":"n","fields":[{"` + canary + `":{}}]}`, nil, 422, "field_required"},
 		"other case":            {"PATCH", "/settings", `{"Reason":"off"}`, nil, 422, "unknown_field"},
 		"no body":               {"PATCH", "/settings", ``, nil, 400, "malformed"},
 		"no name":               {"PUT", "/members/zd:1", `{"email":"a@b.c"}`, nil, 422, "field_required"},
@@ -102,7 +105,7 @@ func TestRefusalsSayWhatWouldBeRight(t *testing.T) {
 		"a rule's":          {"POST", "/secrets", `{"template_id":"` + w.Template.String() + `","name":"n"}`, "", "body.fields.api_key: is required"},
 		"too many":          {"GET", "/secrets?limit=201", ``, "", "query.limit: expected number <= 200"},
 		"no state":          {"GET", "/secrets?state=lost", ``, "", `query.state: expected value to be one of "active, inactive, expired, expiring, destroyed"`},
-		"no parameter":      {"GET", "/secrets?page=2", ``, "", "query.page: there is no such parameter"},
+		"no parameter":      {"GET", "/secrets?page=2", ``, "", "query: there is no such parameter"},
 		"no lines":          {"POST", "/directory/batch", `{}`, "", "the body must be application/x-ndjson, not compressed"},
 		"no upload":         {"POST", "/secrets", `{"template_id":"` + w.Template.String() + `","name":"n","files":{"f":"7"}}`, "", "body.files: is no UUID"},
 		"no revision":       {"PATCH", "/settings", `{}`, "7", "header.if_match: is a revision in quotes as ETag gave it, or *"},
@@ -113,6 +116,32 @@ func TestRefusalsSayWhatWouldBeRight(t *testing.T) {
 			require.Equal(t, c.detail, p.Detail)
 		})
 	}
+}
+
+func TestLocationsNameWhatIsKnown(t *testing.T) {
+	w := newWorld(t)
+	for body, want := range map[string][]string{
+		`{"name":1}`:                        {"body.name"},
+		`{"name":"n","fields":[{"key":7}]}`: {"body.fields[0].key", "body.fields[0].label"},
+		`{"name":"n","fields":[{"key":"a","choices":[{}]}]}`: {"body.fields[0].choices[0]"},
+		`{"name":"n","` + canary + `":1}`:                    {"body"},
+	} {
+		got := w.as(t, owner, "POST", w.api+"/templates", body)
+		var p Problem
+		got.into(t, &p)
+		for _, location := range want {
+			require.NotEmpty(t, p.messageAt(location), string(got.body))
+		}
+	}
+}
+
+func (p *Problem) messageAt(location string) string {
+	for _, e := range p.Errors {
+		if e.Location == location {
+			return e.Message
+		}
+	}
+	return ""
 }
 
 func TestWhoIsNobodyLearnsNothing(t *testing.T) {

@@ -15,15 +15,16 @@ import (
 func init() {
 	huma.ValidateStrictCasing = true
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
-		return invalidRequest(status, errs)
+		return invalidRequest(nil, status, errs)
 	}
-	huma.NewErrorWithContext = func(_ huma.Context, status int, message string, errs ...error) huma.StatusError {
-		return invalidRequest(status, errs)
+	huma.NewErrorWithContext = func(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
+		return invalidRequest(ctx.Operation(), status, errs)
 	}
 }
 
-// invalidRequest says what is wrong with a request, without a word of what was sent: messages are ours.
-func invalidRequest(status int, errs []error) *Problem {
+// invalidRequest says what is wrong with a request, without a word of what was sent: messages are ours, and locations name
+// what the operation knows.
+func invalidRequest(op *huma.Operation, status int, errs []error) *Problem {
 	switch {
 	case status >= nethttp.StatusInternalServerError:
 		return problemOf(errors.Join(errs...))
@@ -37,7 +38,7 @@ func invalidRequest(status int, errs []error) *Problem {
 			continue
 		}
 		f := findingOf(d)
-		p.Errors = append(p.Errors, ProblemDetail{safeLocation(d.Location + f.within), f.message})
+		p.Errors = append(p.Errors, ProblemDetail{knownLocation(op, d.Location+f.within), f.message})
 		if p.Code == "" || f.status < p.Status {
 			p.Status, p.Code, p.Detail = f.status, f.code, f.message
 		}
@@ -99,9 +100,74 @@ func ourWords(message string) string {
 	return before
 }
 
+const schemasOf = "schemas" // in an operation's metadata: the registry that its schemas refer to
+
+// knownLocation cuts a location before the first part that the operation's description does not name: it may be something
+// secret in the wrong place.
+func knownLocation(op *huma.Operation, location string) string {
+	root, rest, deeper := strings.Cut(location, ".")
+	if !deeper || op == nil {
+		return root
+	}
+	if root != "body" {
+		for _, p := range op.Parameters {
+			if p.In == root && p.Name == rest {
+				return location
+			}
+		}
+		return root
+	}
+	registry, _ := op.Metadata[schemasOf].(huma.Registry)
+	if registry == nil || op.RequestBody == nil || op.RequestBody.Content[jsonType] == nil {
+		return root
+	}
+	schema := op.RequestBody.Content[jsonType].Schema
+	for name := range strings.SplitSeq(rest, ".") {
+		if schema = within(registry, schema, name); schema == nil {
+			return root
+		}
+		root += "." + name
+	}
+	return root
+}
+
+const jsonType = "application/json"
+
+// takesJSON is as much of an operation as locations in a JSON body of a schema take.
+func takesJSON(registry huma.Registry, schema *huma.Schema) *huma.Operation {
+	return &huma.Operation{
+		RequestBody: &huma.RequestBody{Content: map[string]*huma.MediaType{jsonType: {Schema: schema}}},
+		Metadata:    map[string]any{schemasOf: registry},
+	}
+}
+
+var indices = regexp.MustCompile(`(\[[0-9]{1,6}\])+$`)
+
+// within returns the schema of a property, or of an item of it such as tickets[3]; nil if there is none.
+func within(registry huma.Registry, schema *huma.Schema, name string) *huma.Schema {
+	index := indices.FindString(name)
+	schema = resolved(registry, schema).Properties[strings.TrimSuffix(name, index)]
+	for range strings.Count(index, "[") {
+		if schema = resolved(registry, schema).Items; schema == nil {
+			return nil
+		}
+	}
+	return schema
+}
+
+func resolved(registry huma.Registry, schema *huma.Schema) *huma.Schema {
+	if schema != nil && schema.Ref != "" {
+		schema = registry.SchemaFromRef(schema.Ref)
+	}
+	if schema == nil {
+		return &huma.Schema{}
+	}
+	return schema
+}
+
 var safeSegment = regexp.MustCompile(`^[a-z0-9_]{1,64}(\[[0-9]{1,6}\])*$`)
 
-// safeLocation cuts a location before the first part that could be something other than a field's name.
+// safeLocation cuts a location of ours before the first part that could be something other than a field's name.
 func safeLocation(location string) string {
 	parts := strings.Split(location, ".")
 	for i, part := range parts {

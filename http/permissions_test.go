@@ -1,7 +1,6 @@
 package http
 
 import (
-	"encoding/json"
 	"fmt"
 	nethttp "net/http"
 	"net/url"
@@ -211,16 +210,17 @@ func (p *prop) secret() string {
 }
 
 // described is an operation as the API's description has it.
-type described struct{ id, method, path, needs string }
+type described struct {
+	id, method, path, needs string
+	members                 map[string]schema // of its JSON body
+}
 
 func (p *prop) described() (all []described) {
-	var doc struct {
-		Paths map[string]map[string]struct{ OperationID, Description string }
-	}
-	require.NoError(p.t, json.Unmarshal(p.Server.described, &doc))
+	doc := p.document(p.t)
 	for path, methods := range doc.Paths {
 		for method, op := range methods {
-			all = append(all, described{op.OperationID, strings.ToUpper(method), path, op.Description})
+			body := doc.resolved(op.Body.Content["application/json"].Schema)
+			all = append(all, described{op.ID, strings.ToUpper(method), path, op.Description, body.Properties})
 		}
 	}
 	slices.SortFunc(all, func(a, b described) int { return strings.Compare(a.id, b.id) })
@@ -240,8 +240,10 @@ type prepared struct {
 	headers                   []string
 }
 
-func (p *prop) prepare(d described) prepared {
-	a := everything[d.id].ask(p)
+func (p *prop) prepare(d described) prepared { return p.fill(d, everything[d.id].ask(p)) }
+
+// fill makes a request of what goes into it.
+func (p *prop) fill(d described, a ask) prepared {
 	rest := strings.Replace(d.path, inWorkspace, p.api, 1)
 	path := parameter.ReplaceAllStringFunc(rest, func(string) string {
 		next := url.PathEscape(a.in[0])

@@ -5,11 +5,9 @@ import (
 	"encoding/hex"
 	nethttp "net/http"
 	"net/url"
-	"reflect"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/google/uuid"
 
 	"github.com/kdesk/client-secrets/commands"
 	"github.com/kdesk/client-secrets/projections"
@@ -197,13 +195,14 @@ func (s *Server) operation(r route) huma.Operation {
 		Method: r.method, Path: r.path, OperationID: r.id, Summary: r.summary, Description: description, Tags: []string{r.tag},
 		Security: []map[string][]string{{"bearer": {}}}, Errors: append(commonErrors(r), r.errors...),
 		RejectUnknownQueryParameters: true, MaxBodyBytes: -1,
+		Metadata: map[string]any{schemasOf: s.api.OpenAPI().Components.Schemas},
 	}
 }
 
 func commonErrors(r route) []int {
-	codes := []int{400, 401, 403, 404, 500, 503}
+	codes := []int{400, 401, 403, 404, 408, 413, 500, 503}
 	if r.method != nethttp.MethodGet {
-		codes = append(codes, 409, 412, 413, 415, 422)
+		codes = append(codes, 409, 412, 415, 422)
 	}
 	return codes
 }
@@ -236,18 +235,3 @@ func (c *call) located(parts ...string) string {
 func revision(n uint64) *uint64 { return &n }
 
 func hexOf(b []byte) string { return hex.EncodeToString(b) }
-
-// schemaName names a type in the OpenAPI description: types of other packages begin with their package's name, since
-// several packages have a Template.
-func schemaName(t reflect.Type, hint string) string {
-	name := huma.DefaultSchemaNamer(t, hint)
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	path := t.PkgPath()
-	own := path[strings.LastIndex(path, "/")+1:]
-	if t.Name() == "" || path == "" || own == "http" || t == reflect.TypeFor[uuid.UUID]() {
-		return name
-	}
-	return strings.ToUpper(own[:1]) + own[1:] + name
-}

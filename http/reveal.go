@@ -162,7 +162,7 @@ func decodeReveal(raw []byte) (r RevealRequest, err error) {
 		case "value_version":
 			into, expected = &r.ValueVersion, "expected integer"
 		default:
-			return r, domain.Refuse(domain.Invalid, "unknown_field", "there is no such field").With("body."+name, "there is no such field")
+			return r, domain.Refuse(domain.Invalid, "unknown_field", "there is no such field").With("body", "there is no such field")
 		}
 		if string(value) == "null" || json.Unmarshal(value, into) != nil {
 			return r, malformed("wrong_type", expected, "body."+name)

@@ -71,7 +71,7 @@ func (s *Server) secretAccessRoutes() {
 	list(s, route{method: nethttp.MethodGet, path: secretPath + "/access", id: "list-viewers", tag: "Access",
 		summary: "Who may see a secret now, and every reason", needs: "secrets.manage or audit.read"}, s.listViewers)
 	list(s, route{method: nethttp.MethodGet, path: secretPath + "/rules", id: "list-rules", tag: "Access", summary: "List the rules of a secret",
-		needs: secretsManage, models: secretsModel}, s.listRules)
+		needs: secretsManage, models: secretsModel, errors: []int{nethttp.StatusConflict}}, s.listRules)
 	change(s, route{method: nethttp.MethodPost, path: secretPath + "/rules", id: "add-rule", tag: "Access", summary: "Add a rule",
 		needs: secretsManage}, s.addRule)
 	change(s, route{method: nethttp.MethodDelete, path: secretPath + "/rules/{rule}", id: "remove-rule", tag: "Access", summary: "End a rule",

@@ -57,6 +57,7 @@ func New(config Config) (*Server, error) {
 		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		RequestMethods: []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"},
 	})
+	s.app.Server().Handler = s.knownMethods(s.app.Handler())
 	s.app.Use(s.observe)
 	s.registerOperations()
 	if s.scim, err = scim.New(scim.Config{Members: s.Members, Groups: s.Groups, Directory: s.Directory}); err != nil {
@@ -139,6 +140,7 @@ func (s *Server) routes() {
 }
 
 func describe(api huma.API) ([]byte, error) {
+	allowNull(api.OpenAPI().Components.Schemas)
 	described, err := json.MarshalIndent(api.OpenAPI(), "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("describing the API: %w", err)

@@ -60,6 +60,7 @@ func TestAnAgentWorksATicket(t *testing.T) {
 	require.Equal(t, 404, denied.StatusCode)
 	require.Equal(t, "not_found", denied.code(t))
 
+	w.AwaitReveals(t, 2)
 	facts := w.get(t, owner, w.api+"/audit/reveals?limit=1")
 	require.Equal(t, 200, facts.StatusCode, string(facts.body))
 	var page List[RevealFact]

@@ -44,16 +44,11 @@ type world struct {
 }
 
 func newWorld(t testing.TB) *world {
-	w := &world{Scene: commandstest.NewScene(t), issuer: newIssuer(t), logged: &lockedBuffer{}}
-	w.api = workspacesPath + "/" + w.Workspace.String()
+	w := &world{issuer: newIssuer(t), logged: &lockedBuffer{}}
+	w.settle(t, commandstest.NewScene(t))
 	hasher := commands.Hasher{Key: make([]byte, 32)}
 	authenticator, err := auth.New(auth.Config{Issuer: w.issuer.URL, Audience: audience, Algorithms: []string{"RS256"}, Hasher: hasher})
 	require.NoError(t, err)
-	for _, id := range []string{commandstest.Owner, commandstest.Assignee, commandstest.Other} {
-		req := commands.Request{Workspace: w.Workspace, Actor: domain.Actor{Kind: domain.Operator}}
-		_, err := w.Scene.Members.BindIdentity(t.Context(), req, id, w.issuer.URL, id)
-		require.NoError(t, err)
-	}
 	pool := postgrestest.Pool(t)
 	require.NoError(t, operations.Migrate(t.Context(), pool))
 	logger := slog.New(slog.NewTextHandler(w.logged, nil))
@@ -68,6 +63,28 @@ func newWorld(t testing.TB) *world {
 	})
 	require.NoError(t, err)
 	return w
+}
+
+// settle puts the world into a scene's workspace: its members sign in by their ids.
+func (w *world) settle(t testing.TB, s *commandstest.Scene) {
+	w.Scene, w.api = s, workspacesPath+"/"+s.Workspace.String()
+	for _, id := range []string{commandstest.Owner, commandstest.Assignee, commandstest.Other} {
+		w.bind(t, id)
+	}
+}
+
+// bind lets a member sign in by their id.
+func (w *world) bind(t testing.TB, id string) {
+	req := commands.Request{Workspace: w.Workspace, Actor: domain.Actor{Kind: domain.Operator}}
+	_, err := w.World.Members.BindIdentity(t.Context(), req, id, w.issuer.URL, id)
+	require.NoError(t, err)
+}
+
+// elsewhere returns the same server with another workspace, whose members have the same names.
+func (w *world) elsewhere(t testing.TB) *world {
+	other := *w
+	other.settle(t, w.World.Scene(t))
+	return &other
 }
 
 // project runs the read models until the test ends.

@@ -69,5 +69,6 @@ func (p *post) reactions(h handlers, logger *slog.Logger) []reactions.Reaction {
 		reactions.Codes{Run: h.members.Run, Codes: h.verifications.Codes, Mailer: p, Logger: logger},
 		reactions.Invitations{Run: h.members.Run, Tokens: h.invitations.Tokens, Mailer: p, Logger: logger},
 		reactions.AddressChanges{Run: h.members.Run, Mailer: p, Logger: logger},
+		reactions.Alerts{Run: h.members.Run, Mailer: p, Logger: logger},
 	}
 }

@@ -3,6 +3,7 @@ package commandstest
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -37,8 +38,11 @@ const (
 
 // NewScene returns a scene in a world of its own. The secret has a sensitive field "api_key" that holds Value, and an
 // optional one "note" without a value.
-func NewScene(t testing.TB) *Scene {
-	s := &Scene{World: New(t)}
+func NewScene(t testing.TB) *Scene { return New(t).Scene(t) }
+
+// Scene makes another workspace like that of NewScene.
+func (w *World) Scene(t testing.TB) *Scene {
+	s := &Scene{World: w}
 	ctx := t.Context()
 	opened, err := s.Workspaces.Open(ctx, commands.Request{Actor: domain.Actor{Kind: domain.Operator}}, "Test", workspaces.Founder{
 		Profile: member.Profile{ID: Owner, Name: "Owner", Active: true},
@@ -90,4 +94,15 @@ func (s *Scene) Settings(t testing.TB, change func(*workspace.SettingsChanged)) 
 // Reveals returns what the log holds of reveals, oldest first.
 func (s *Scene) Reveals(t testing.TB) []domain.Recorded {
 	return s.Events(t, domain.Stream(domain.RevealsKind, s.Workspace))
+}
+
+// AwaitReveals waits until the log holds so many facts of reveals and returns them. Refusals that tell nothing of a secret
+// are recorded after they were answered.
+func (s *Scene) AwaitReveals(t testing.TB, n int) (events []domain.Recorded) {
+	require.Eventually(t, func() bool {
+		events = s.Reveals(t)
+		return len(events) >= n
+	}, 10*time.Second, 2*time.Millisecond)
+	require.Len(t, events, n)
+	return events
 }

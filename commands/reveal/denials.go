@@ -19,6 +19,7 @@ const (
 type denials struct {
 	mu      sync.Mutex
 	windows map[subject]*window
+	alerted map[subject]time.Time // who reached the limit of reveals: when that was last told
 }
 
 type subject struct {
@@ -39,7 +40,9 @@ type suppressed struct {
 	from, to time.Time // of the first and the last of them
 }
 
-func newDenials() *denials { return &denials{windows: map[subject]*window{}} }
+func newDenials() *denials {
+	return &denials{windows: map[subject]*window{}, alerted: map[subject]time.Time{}}
+}
 
 // admit tells whether to record a refusal by itself, and counts it if not.
 func (d *denials) admit(s subject, now time.Time) bool {
@@ -64,6 +67,29 @@ func (d *denials) admit(s subject, now time.Time) bool {
 	w.count++
 	w.to = now
 	return false
+}
+
+// alert tells whether it is time to tell that somebody has reached the limit of reveals: once in a window.
+func (d *denials) alert(s subject, now time.Time) bool {
+	s.actor.Session = ""
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if last, told := d.alerted[s]; told && now.Sub(last) < denialWindow {
+		return false
+	}
+	if len(d.alerted) >= maxDenied {
+		clear(d.alerted) // rather tell twice than never
+	}
+	d.alerted[s] = now
+	return true
+}
+
+// unalerted takes back that it was told.
+func (d *denials) unalerted(s subject) {
+	s.actor.Session = ""
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.alerted, s)
 }
 
 // ended forgets the windows that are over and returns what they counted.

@@ -84,3 +84,19 @@ func TestRefusalsAtOnceAreCountedOnce(t *testing.T) {
 	assert.Equal(t, int64(deniedPerWindow), recorded.Load())
 	assert.Equal(t, 800-deniedPerWindow, d.all()[0].count)
 }
+
+func TestAnAlertOnceInAWindow(t *testing.T) {
+	d := newDenials()
+	assert.True(t, d.alert(someone("test:a"), noon))
+	again := someone("test:a")
+	again.actor.Session = "another"
+	assert.False(t, d.alert(again, noon.Add(denialWindow-time.Second)))
+	assert.True(t, d.alert(someone("test:b"), noon))
+	assert.True(t, d.alert(again, noon.Add(denialWindow)))
+	d.unalerted(again)
+	assert.True(t, d.alert(again, noon.Add(denialWindow)), "what was not recorded is told again")
+	for i := range maxDenied {
+		d.alert(someone(fmt.Sprint("test:", i)), noon)
+	}
+	assert.LessOrEqual(t, len(d.alerted), maxDenied)
+}

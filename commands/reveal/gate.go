@@ -172,12 +172,13 @@ type verdict struct {
 	content  secret.Content
 	version  int
 	remask   time.Duration
+	limit    int // reveals an hour
 }
 
 // judge decides on facts. version 0 asks for the value current in them.
 func judge(f live.Facts, req commands.Request, ask Ask, version int, now time.Time) verdict {
 	settings, _ := f.Access.Settings(req.Workspace)
-	v := verdict{remask: time.Duration(settings.RemaskSeconds) * time.Second}
+	v := verdict{remask: time.Duration(settings.RemaskSeconds) * time.Second, limit: settings.RevealLimitPerHour}
 	ar := access.Request{
 		Workspace: req.Workspace, Actor: req.Actor, Action: access.Reveal, Secret: ask.Secret, Field: ask.Field,
 		ValueVersion: version, Ticket: ask.Ticket, HasReason: ask.Reason != "", ConfirmExpired: ask.ConfirmExpired, At: now,

@@ -60,8 +60,7 @@ func TestRevocationBeforeRefuses(t *testing.T) {
 	refused(t, err, domain.NotFound, "not_found")
 	assert.Zero(t, s.Vault.Opened())
 
-	events := s.Reveals(t)
-	require.Len(t, events, 1)
+	events := s.AwaitReveals(t, 1)
 	denied := events[0].Event.(reveal.Denied)
 	assert.Equal(t, "no_grant", denied.Code)
 	assert.Equal(t, commandstest.Assignee, denied.Member)
@@ -175,6 +174,45 @@ func TestRefusals(t *testing.T) {
 	})
 }
 
+func TestAHiddenSecretIsRefusedAsFastAsNone(t *testing.T) {
+	s := commandstest.NewScene(t)
+	answered := make(chan struct{})
+	s.Log.BeforeAppend(domain.Stream(domain.RevealsKind, s.Workspace), func() { <-answered })
+	_, err := s.Gate.Reveal(t.Context(), s.By(commandstest.Other), ask(s))
+	close(answered)
+	refused(t, err, domain.NotFound, "not_found")
+	s.AwaitReveals(t, 1)
+}
+
+func TestRefusalsUnderWayAreRecordedWhenTheGateEnds(t *testing.T) {
+	s := commandstest.NewScene(t)
+	for range 5 {
+		_, err := s.Gate.Reveal(t.Context(), s.By(commandstest.Other), ask(s))
+		refused(t, err, domain.NotFound, "not_found")
+	}
+	s.Stop()
+	assert.Len(t, s.Reveals(t), 5)
+}
+
+func TestTheLimitIsToldOnce(t *testing.T) {
+	s := commandstest.NewScene(t)
+	s.Settings(t, func(c *workspace.SettingsChanged) { c.RevealLimitPerHour = new(1) })
+	_, err := s.Gate.Reveal(t.Context(), s.By(commandstest.Assignee), ask(s))
+	require.NoError(t, err)
+	for _, instance := range []*commandstest.World{s.World, s.World, s.Again(t)} {
+		_, err := instance.Gate.Reveal(t.Context(), s.By(commandstest.Assignee), ask(s))
+		refused(t, err, domain.TooMany, "reveal_limit")
+	}
+	var told []reveal.LimitReached
+	for _, e := range s.Reveals(t) {
+		if is, ok := e.Event.(reveal.LimitReached); ok {
+			told = append(told, is)
+			assert.Equal(t, domain.System, e.Meta.Actor.Kind)
+		}
+	}
+	assert.Equal(t, []reveal.LimitReached{{Member: commandstest.Assignee, Limit: 1}}, told)
+}
+
 func TestLimitHoldsForReveals(t *testing.T) {
 	s := commandstest.NewScene(t)
 	s.Settings(t, func(c *workspace.SettingsChanged) { c.RevealLimitPerHour = new(3) })
@@ -202,7 +240,7 @@ func TestRefusalsBeyondTheBoundAreCounted(t *testing.T) {
 		_, err := s.Gate.Reveal(t.Context(), s.By(commandstest.Other), ask(s))
 		refused(t, err, domain.NotFound, "not_found")
 	}
-	assert.Len(t, s.Reveals(t), 60)
+	s.AwaitReveals(t, 60)
 	stream := domain.DirectoryStream(s.Workspace, domain.MemberKind, commandstest.Other)
 	before := len(s.Events(t, stream))
 	s.Stop()

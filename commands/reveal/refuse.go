@@ -2,14 +2,20 @@ package reveal
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/kdesk/client-secrets/commands"
 	"github.com/kdesk/client-secrets/commands/live"
 	"github.com/kdesk/client-secrets/domain"
+	"github.com/kdesk/client-secrets/domain/access"
 	"github.com/kdesk/client-secrets/domain/member"
 	"github.com/kdesk/client-secrets/domain/reveal"
+	"github.com/kdesk/client-secrets/eventstore"
 )
 
 const recordTimeout = time.Second // a refusal stands even if it cannot be recorded in time
@@ -42,18 +48,22 @@ func refusal(v verdict) error {
 	return errNotFound
 }
 
-// deny answers a refused reveal and records it. Refusals beyond a bound per member are only counted.
+// deny answers a refused reveal and records it. Refusals beyond a bound per member are only counted. Whoever may not know of
+// the secret is answered before the record is durable: waiting for it would tell that there is something to record.
 func (g *Gate) deny(ctx context.Context, req commands.Request, ask Ask, v verdict) error {
-	if !g.recordable(req, &ask) {
-		return refusal(v)
-	}
-	if !g.denials.admit(subject{req.Workspace, req.Actor}, g.run.Now()) {
-		return refusal(v)
-	}
-	g.note(ctx, req, reveal.Denied{
+	answer := refusal(v)
+	record := g.recordable(req, &ask) && g.denials.admit(subject{req.Workspace, req.Actor}, g.run.Now())
+	fact := reveal.Denied{
 		Secret: ask.Secret, Field: ask.Field, Member: req.Actor.ID, Ticket: ask.Ticket, Code: v.decision.Code, Decision: v.decision,
-	})
-	return refusal(v)
+	}
+	switch {
+	case errors.Is(answer, errNotFound):
+		g.noteUnseen(ctx, req, fact, record)
+	case record:
+		g.note(ctx, req, fact)
+	}
+	g.alert(ctx, req, v)
+	return answer
 }
 
 // recordable tells whether a refusal is one of a member of the workspace about a secret in it, and leaves out a field
@@ -77,13 +87,15 @@ func (g *Gate) withhold(ctx context.Context, req commands.Request, ask Ask, r re
 	g.note(ctx, req, reveal.Withheld{
 		Of: r.event.ID, Secret: ask.Secret, Field: ask.Field, Member: req.Actor.ID, Code: r.decision.Code, Decision: r.decision,
 	})
+	g.alert(ctx, req, r.verdict)
 	if r.decision.Code == "older_version" && ask.ValueVersion == 0 {
 		return errValueChanged
 	}
 	return refusal(r.verdict)
 }
 
-// note records what does not need to be durable before the answer. A failure is logged: the refusal stands all the same.
+// note records what does not need to be durable before the answer, and waits for that a while all the same. A failure is
+// logged: the refusal stands.
 func (g *Gate) note(ctx context.Context, req commands.Request, e domain.Event) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
@@ -92,8 +104,52 @@ func (g *Gate) note(ctx context.Context, req commands.Request, e domain.Event) {
 	if err == nil {
 		err = g.journal.append(ctx, stream, proposed)
 	}
+	g.noted(e, err)
+}
+
+// noteUnseen is note that waits for nothing: the journal sees to it, also when the gate ends. What is not recorded takes the
+// same work up to there.
+func (g *Gate) noteUnseen(ctx context.Context, req commands.Request, e domain.Event, record bool) {
+	stream := domain.Stream(domain.RevealsKind, req.Workspace)
+	proposed, err := g.encode(ctx, req, stream, e)
+	if !record {
+		return
+	}
 	if err != nil {
-		g.logger.ErrorContext(ctx, "a refused reveal may not have been recorded", "type", e.EventType(), "err", err)
+		g.noted(e, err)
+		return
+	}
+	done := make(chan error, 1)
+	g.journal.submit(stream, proposed, done)
+	go func() { g.noted(e, <-done) }() // every event that was submitted is answered
+}
+
+func (g *Gate) noted(e domain.Event, err error) {
+	if err != nil {
+		g.logger.Error("a refused reveal may not have been recorded", "type", e.EventType(), "err", err)
+	}
+}
+
+// alert records that somebody reached the limit of reveals, once in a while. Instances that do so at the same time record
+// one event: its id is that of the hour.
+func (g *Gate) alert(ctx context.Context, req commands.Request, v verdict) {
+	now, who := g.run.Now(), subject{req.Workspace, req.Actor}
+	if v.decision.Code != access.CodeRevealLimit || !g.denials.alert(who, now) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer cancel()
+	stream := domain.Stream(domain.RevealsKind, req.Workspace)
+	name := fmt.Sprintf("reveal limit reached by %s %s in %s", req.Actor.Kind, req.Actor.ID, now.UTC().Format("2006-01-02T15"))
+	meta := domain.Meta{Workspace: req.Workspace, Actor: domain.Actor{Kind: domain.System}, Correlation: req.Correlation,
+		Command: uuid.NewSHA1(req.Workspace, []byte(name))}
+	proposed, err := g.run.Codec.Encode(ctx, stream, meta, []domain.Event{reveal.LimitReached{Member: req.Actor.ID, Limit: v.limit}})
+	if err == nil {
+		_, err = g.run.Log.Append(ctx, stream, eventstore.AnyRevision(), proposed)
+	}
+	if err != nil {
+		g.denials.unalerted(who)
+		g.logger.ErrorContext(ctx, "that a limit of reveals was reached may not have been recorded", "err", err)
 	}
 }
 

@@ -20,7 +20,7 @@ func (x *Index) applyReveals(r domain.Recorded, id uuid.UUID) error {
 	case events.FileDownloaded:
 		s := x.space(id)
 		s.reveals.count(s.names.put(e.Member), r.At)
-	case events.Denied, events.Withheld:
+	case events.Denied, events.Withheld, events.LimitReached:
 	default:
 		return errUnknown
 	}

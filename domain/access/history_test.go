@@ -66,7 +66,7 @@ func (h *history) stream(of uuid.UUID, e domain.Event) string {
 		return directory(domain.TicketKind, e.ID)
 	case template.Created, template.Revised, template.Archived, template.Restored:
 		return domain.Stream(domain.TemplateKind, of)
-	case reveal.FieldRevealed, reveal.Denied, reveal.Withheld:
+	case reveal.FieldRevealed, reveal.Denied, reveal.Withheld, reveal.LimitReached:
 		return domain.Stream(domain.RevealsKind, h.ws)
 	}
 	return domain.Stream(domain.SecretKind, of)

@@ -93,6 +93,7 @@ var types = index(
 	of[reveal.FileDownloaded](domain.RevealsKind),
 	of[reveal.Denied](domain.RevealsKind),
 	of[reveal.Withheld](domain.RevealsKind),
+	of[reveal.LimitReached](domain.RevealsKind),
 	of[verification.Requested](domain.VerificationKind),
 	of[verification.CodeSent](domain.VerificationKind),
 	of[verification.Attempted](domain.VerificationKind),

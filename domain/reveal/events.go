@@ -44,6 +44,13 @@ type Withheld struct {
 	Decision domain.Decision `json:"decision"`
 }
 
+// LimitReached tells that a member was refused for the first time in a while because of the number of reveals in the hour
+// before: the mark of a session or key that somebody empties a workspace with. Owners are mailed.
+type LimitReached struct {
+	Member string `json:"member"` // member id, or the key id of a service account
+	Limit  int    `json:"limit"`  // reveals an hour
+}
+
 // EventType returns the stored name.
 func (FieldRevealed) EventType() string { return "reveal.field_revealed.v1" }
 
@@ -55,6 +62,9 @@ func (Denied) EventType() string { return "reveal.denied.v1" }
 
 // EventType returns the stored name.
 func (Withheld) EventType() string { return "reveal.withheld.v1" }
+
+// EventType returns the stored name.
+func (LimitReached) EventType() string { return "reveal.limit_reached.v1" }
 
 // PrivateSubject makes the reason the member's own text.
 func (e FieldRevealed) PrivateSubject(workspace uuid.UUID) string {

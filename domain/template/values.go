@@ -53,18 +53,18 @@ func CheckFile(fields []Field, key string) error {
 func checkAll(fields []Field, values map[string]string, files []string, required func(Field) bool) error {
 	var p domain.Problems
 	for _, key := range slices.Sorted(slices.Values(files)) {
-		p.AddError(locate("body.files", key), CheckFile(fields, key))
+		p.AddError(locate(fields, "body.files", key), CheckFile(fields, key))
 	}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		if _, known := Find(fields, key); !known {
-			p.Add("unknown_field", locate("body.fields", key), "the template has no such field")
+			p.Add("unknown_field", locate(fields, "body.fields", key), "the template has no such field")
 		}
 	}
 	for _, f := range fields {
 		value := values[f.Key]
 		switch {
 		case value != "":
-			p.AddError(locate("body.fields", f.Key), f.checkValue(value))
+			p.AddError("body.fields."+f.Key, f.checkValue(value))
 		case required(f) && !slices.Contains(files, f.Key):
 			p.Add("required_field_missing", f.Location(), "is required")
 		}
@@ -126,14 +126,14 @@ func breaksLine(r rune) bool {
 // Location is where in a body what the field holds is given.
 func (f Field) Location() string {
 	if f.Type == File {
-		return locate("body.files", f.Key)
+		return "body.files." + f.Key
 	}
-	return locate("body.fields", f.Key)
+	return "body.fields." + f.Key
 }
 
-// locate names a field of the body. A key that cannot be one is not repeated: it may be a value in the wrong place.
-func locate(in, key string) string {
-	if !validKey(key) {
+// locate names a field of the body. A key that is none of the fields' is not repeated: it may be a value in the wrong place.
+func locate(fields []Field, in, key string) string {
+	if _, known := Find(fields, key); !known {
 		return in
 	}
 	return in + "." + key
