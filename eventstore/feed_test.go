@@ -102,17 +102,17 @@ func numbers(from, to int) []int {
 
 func TestAReaderCatchesUpAndFollows(t *testing.T) {
 	log := storetest.Open(t)
-	write(t, log, "secret-1", 0, 9000) // more than two pages
+	write(t, log, "secret-1", 0, 17000) // more than two pages
 	feed := run(t, log, 100)
 	r := feed.Reader(eventstore.Start, eventstore.Filter{})
-	assert.Equal(t, numbers(0, 9000), next(t, r, 9000, 700))
+	assert.Equal(t, numbers(0, 17000), next(t, r, 17000, 700))
 	assert.True(t, r.CaughtUp())
 
-	write(t, log, "secret-1", 9000, 9050)
-	assert.Equal(t, numbers(9000, 9050), next(t, r, 50, 20))
+	write(t, log, "secret-1", 17000, 17050)
+	assert.Equal(t, numbers(17000, 17050), next(t, r, 50, 20))
 
-	write(t, log, "secret-1", 9050, 12000) // past the window
-	assert.Equal(t, numbers(9050, 12000), next(t, r, 2950, 64))
+	write(t, log, "secret-1", 17050, 20000) // past the window
+	assert.Equal(t, numbers(17050, 20000), next(t, r, 2950, 64))
 	assert.Equal(t, feed.Head(), r.Position())
 }
 
@@ -149,15 +149,15 @@ func (l *lateLog) Scan(ctx context.Context, after eventstore.Position, filter ev
 
 func TestAPageFetchedAheadIsNotRepeatedAfterTheWindow(t *testing.T) {
 	log := &lateLog{Log: storetest.Open(t), let: make(chan struct{})}
-	write(t, log, "secret-1", 0, 4096)
+	write(t, log, "secret-1", 0, 8192)
 	feed := run(t, log, 50)
 	r := feed.Reader(eventstore.Start, eventstore.Filter{})
-	assert.Equal(t, numbers(0, 4096), next(t, r, 4096, 4096)) // a full page: the next one is held back
-	write(t, log, "secret-1", 4096, 4106)
-	assert.Equal(t, numbers(4096, 4106), next(t, r, 10, 10), "from the window")
-	write(t, log, "secret-1", 4106, 4300)
+	assert.Equal(t, numbers(0, 8192), next(t, r, 8192, 8192)) // a full page: the next one is held back
+	write(t, log, "secret-1", 8192, 8202)
+	assert.Equal(t, numbers(8192, 8202), next(t, r, 10, 10), "from the window")
+	write(t, log, "secret-1", 8202, 8396)
 	close(log.let)
-	assert.Equal(t, numbers(4106, 4300), next(t, r, 194, 500), "from the log again")
+	assert.Equal(t, numbers(8202, 8396), next(t, r, 194, 500), "from the log again")
 }
 
 func TestABatchSaysHowFarItReachesWithoutAMatch(t *testing.T) {

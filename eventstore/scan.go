@@ -13,7 +13,7 @@ import (
 
 // Reading the log to catch up: pages of up to so many events, decoded in parts, in parallel.
 const (
-	pageEvents = 4096
+	pageEvents = 8192
 	partEvents = 512
 )
 

@@ -35,7 +35,7 @@ type Config struct {
 	Idle time.Duration
 	// Backoff is the first pause after a failure; it doubles up to 64 times that. Zero: 500 ms.
 	Backoff time.Duration
-	// RebuildBatch is how many events a rebuild applies in one transaction. Zero: 10,000.
+	// RebuildBatch is how many events a rebuild applies in one transaction. Zero: 8,192, a page of the log.
 	RebuildBatch int
 	// Logger is slog.Default() if nil.
 	Logger *slog.Logger
@@ -80,7 +80,7 @@ func (c *Config) setDefaults() {
 	orElse(&c.Lease, 6*time.Second)
 	orElse(&c.Idle, 250*time.Millisecond)
 	orElse(&c.Backoff, 500*time.Millisecond)
-	orElse(&c.RebuildBatch, 10_000)
+	orElse(&c.RebuildBatch, 8192)
 	orElse(&c.Logger, slog.Default())
 }
 

@@ -65,10 +65,11 @@ func (s *scanner) text() string { return string(s.quoted()) }
 
 // again returns the text that comes next: the one before, if it is the same.
 func (s *scanner) again(before string) string {
-	if t := s.quoted(); string(t) != before {
-		return string(t)
+	if n := len(before); len(s.rest) > n+1 && s.rest[0] == '"' && s.rest[n+1] == '"' && string(s.rest[1:n+1]) == before {
+		s.rest = s.rest[n+2:]
+		return before
 	}
-	return before
+	return s.text()
 }
 
 // optional returns the text of a field that may be left out. name includes what stands between it and the text.
@@ -117,20 +118,23 @@ func (s *scanner) truth() bool {
 }
 
 func (s *scanner) uuid() (id uuid.UUID) {
-	t := s.quoted()
-	if len(t) != 36 || t[8] != '-' || t[13] != '-' || t[18] != '-' || t[23] != '-' {
+	if len(s.rest) < 38 {
 		s.fail()
 		return uuid.Nil
 	}
+	t, quotes := s.rest[1:37], s.rest[0] == '"' && s.rest[37] == '"'
 	digits := [32]byte{}
 	n := copy(digits[:], t[:8])
 	n += copy(digits[n:], t[9:13])
 	n += copy(digits[n:], t[14:18])
 	n += copy(digits[n:], t[19:23])
 	copy(digits[n:], t[24:])
-	if _, err := hex.Decode(id[:], digits[:]); err != nil {
+	_, err := hex.Decode(id[:], digits[:])
+	if err != nil || !quotes || t[8] != '-' || t[13] != '-' || t[18] != '-' || t[23] != '-' {
 		s.fail()
+		return uuid.Nil
 	}
+	s.rest = s.rest[38:]
 	return id
 }
 

@@ -5,6 +5,7 @@
 package reveals
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"fmt"
@@ -74,7 +75,8 @@ func (Projector) Apply(ctx context.Context, tx pgx.Tx, events []domain.Recorded)
 }
 
 func (b *batch) copy(ctx context.Context, tx pgx.Tx) error {
-	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"reveal"}, columns, &source{rows: b.rows}); err != nil {
+	_, err := tx.Conn().PgConn().CopyFrom(ctx, bytes.NewReader(copyOf(b.rows)), "COPY reveal ("+columns+") FROM STDIN (FORMAT binary)")
+	if err != nil {
 		return fmt.Errorf("copying reveals: %w", err)
 	}
 	return nil
