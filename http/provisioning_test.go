@@ -276,6 +276,9 @@ func TestWhatProvidersMayGetWrong(t *testing.T) {
 		{400, "PATCH", user, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"needle","path":"active"}]}`},
 		{400, "PATCH", user, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"needle[","value":1}]}`},
 		{400, "PATCH", user, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[]}`},
+		{400, "POST", "/Users", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"needle\u0000"}`},
+		{400, "POST", "/Users", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"x","externalId":"needle\u0000"}`},
+		{404, "GET", "/Groups/a%00b", ""},
 		{404, "PUT", "/Users/nobody", `{"userName":"x"}`}, {404, "GET", "/Users/scim:%2e%2e%2f", ""},
 		{413, "POST", "/Users", `{"userName":"` + strings.Repeat("x", 2<<20) + `"}`},
 	} {

@@ -8,7 +8,16 @@ import (
 	"github.com/kdesk/client-secrets/domain"
 )
 
-var errMalformed = domain.Refuse(domain.Malformed, "malformed_json", "the body is no JSON object")
+var (
+	errMalformed = domain.Refuse(domain.Malformed, "malformed_json", "the body is no JSON object")
+	errTooMuch   = domain.Refuse(domain.TooLarge, "too_many_operations", "a patch has at most 1000 operations, and a path at most 1000 bytes")
+)
+
+// What a patch may have: the parser of paths takes a time that grows with the square of their length.
+const (
+	maxOperations = 1000
+	maxPath       = 1000 // bytes
+)
 
 // normalise makes booleans of the texts "True" and "False" that Microsoft Entra sends for them (unless its flag
 // aadOptscim062020 is set). Other texts stay what they are.
@@ -22,8 +31,33 @@ func normalise(body []byte) ([]byte, error) {
 	if err := d.Decode(&document); err != nil {
 		return nil, errMalformed
 	}
+	if err := checkPatch(document); err != nil {
+		return nil, err
+	}
 	booleans(document)
 	return json.Marshal(document)
+}
+
+// checkPatch refuses a patch that takes long to read.
+func checkPatch(document map[string]any) error {
+	for name, value := range document {
+		list, ok := value.([]any)
+		if !ok || !strings.EqualFold(name, "Operations") {
+			continue
+		}
+		if len(list) > maxOperations {
+			return errTooMuch
+		}
+		for _, each := range list {
+			operation, _ := each.(map[string]any)
+			for name, value := range operation {
+				if path, _ := value.(string); strings.EqualFold(name, "path") && len(path) > maxPath {
+					return errTooMuch
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // isBoolean tells whether an attribute or the path of an operation is about a boolean.

@@ -2,6 +2,7 @@ package scim
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -21,6 +22,18 @@ func TestTextsForBooleans(t *testing.T) {
 	}
 	_, err := normalise([]byte(`[]`))
 	require.ErrorIs(t, err, errMalformed)
+}
+
+func TestPatchesAreBounded(t *testing.T) {
+	operation := `{"op":"remove","path":"title"}`
+	for body, want := range map[string]error{
+		`{"Operations":[` + operation + strings.Repeat(","+operation, maxOperations-1) + `]}`: nil,
+		`{"Operations":[` + operation + strings.Repeat(","+operation, maxOperations) + `]}`:   errTooMuch,
+		`{"operations":[{"op":"remove","Path":"` + strings.Repeat("a.", 501) + `"}]}`:         errTooMuch,
+	} {
+		_, err := normalise([]byte(body))
+		require.ErrorIs(t, err, want)
+	}
 }
 
 func TestIDsOfWhatIsProvisioned(t *testing.T) {

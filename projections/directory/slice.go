@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -42,6 +43,9 @@ func (q *Queries) SliceGroups(ctx context.Context, ws uuid.UUID, c Condition, s 
 }
 
 func (l listing[R]) slice(ctx context.Context, pool *pgxpool.Pool, ws uuid.UUID, c Condition, s Slice) (total int, list []R, err error) {
+	if strings.ContainsRune(c.value, 0) || !utf8.ValidString(c.value) { // no text that Postgres has
+		return 0, nil, nil
+	}
 	where, args := " FROM directory."+l.table+" WHERE workspace = $1", []any{ws}
 	if c.column != "" {
 		where, args = where+" AND "+c.column+" = $2", append(args, c.value)

@@ -124,7 +124,7 @@ func bitwardenRecord(raw json.RawMessage, folders map[string]string) Item {
 		case bitwardenLinked: // refers to another field
 			linked = true
 		case bitwardenBoolean:
-			item.Fields = append(item.Fields, Field{f.Name, yesNo(f.Value == "true"), YesNo, false})
+			item.field(Field{f.Name, yesNo(f.Value == "true"), YesNo, false})
 		default:
 			item.add(f.Name, f.Value, f.Type != 0) // hidden, or a kind that is not known
 		}

@@ -5,6 +5,7 @@
 package formats
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"time"
@@ -18,11 +19,19 @@ import (
 // MaxItems is the most records that a file may have.
 const MaxItems = 10_000
 
+// What bounds the memory that reading a file takes, which is many times its size where it is dense.
+const (
+	maxSeparators = 1 << 20                // of one kind; ten thousand records of a hundred values have as many
+	mostFields    = template.MaxFields + 1 // kept of a record: it fails for having more than a template
+	deepest       = 16                     // values within values of a field
+)
+
 var (
-	errTooMany = domain.Refuse(domain.Invalid, "too_many_items", fmt.Sprintf("the file has more than %d records: split it", MaxItems))
-	errNotText = domain.Refuse(domain.Invalid, "not_utf8", "the file is not UTF-8 text: export it as UTF-8")
-	errZip     = domain.Refuse(domain.Invalid, "zip_file", "this is a zip archive: unpack it and import the JSON file in it; attachments are not taken over")
-	errFormat  = domain.Refuse(domain.Invalid, "not_an_export", "the file is not an export of this kind")
+	errTooDense = domain.Refuse(domain.Invalid, "too_many_values", "the file has more than a million values: split it")
+	errTooMany  = domain.Refuse(domain.Invalid, "too_many_items", fmt.Sprintf("the file has more than %d records: split it", MaxItems))
+	errNotText  = domain.Refuse(domain.Invalid, "not_utf8", "the file is not UTF-8 text: export it as UTF-8")
+	errZip      = domain.Refuse(domain.Invalid, "zip_file", "this is a zip archive: unpack it and import the JSON file in it; attachments are not taken over")
+	errFormat   = domain.Refuse(domain.Invalid, "not_an_export", "the file is not an export of this kind")
 )
 
 // What a file had that does not become part of a secret, by stable code.
@@ -90,21 +99,31 @@ func (i *Item) add(label, value string, sensitive bool) {
 	if strings.ContainsAny(value, "\r\n\u2028\u2029") || utf8.RuneCountInString(value) > longestLine {
 		shape = Lines
 	}
-	i.Fields = append(i.Fields, Field{label, value, shape, sensitive})
+	i.field(Field{label, value, shape, sensitive})
+}
+
+// field adds a field, unless there are more already than a record may have.
+func (i *Item) field(f Field) {
+	if len(i.Fields) < mostFields {
+		i.Fields = append(i.Fields, f)
+	}
 }
 
 // addLines adds a field that may have several lines, whatever its value.
 func (i *Item) addLines(label, value string, sensitive bool) {
-	i.Fields = append(i.Fields, Field{label, value, Lines, sensitive})
+	i.field(Field{label, value, Lines, sensitive})
 }
 
-// text returns a file's text without a byte order mark.
+// text returns a file's text without a byte order mark. It refuses what is none, and a file with so many values that reading
+// it would take gigabytes.
 func text(file []byte) ([]byte, error) {
 	switch {
 	case len(file) > 3 && string(file[:4]) == "PK\x03\x04":
 		return nil, errZip
 	case !utf8.Valid(file):
 		return nil, errNotText
+	case bytes.Count(file, []byte{','}) > maxSeparators, bytes.Count(file, []byte{';'}) > maxSeparators:
+		return nil, errTooDense
 	case len(file) >= 3 && string(file[:3]) == "\xef\xbb\xbf":
 		return file[3:], nil
 	}

@@ -121,6 +121,8 @@ func TestFilesThatAreRefused(t *testing.T) {
 		file string
 		code string
 	}{
+		"a dense vault":                 {Keeper, `[{"custom_fields":{"a":[1` + strings.Repeat(",1", maxSeparators+1) + `]}}]`, "too_many_values"},
+		"a dense table":                 {plain, "name" + strings.Repeat(";", maxSeparators+1), "too_many_values"},
 		"an encrypted export":           {Bitwarden, `{"encrypted":true,"items":[{"name":"2.abc|def="}]}`, "encrypted_export"},
 		"one protected by a password":   {Bitwarden, `{"encrypted":true,"passwordProtected":true,"salt":"x","data":"2.x"}`, "encrypted_export"},
 		"a zip archive":                 {Bitwarden, "PK\x03\x04rest", "zip_file"},
@@ -144,6 +146,18 @@ func TestFilesThatAreRefused(t *testing.T) {
 			require.Empty(t, items)
 		})
 	}
+}
+
+// Of 20 MiB like these, reading once made more than five gigabytes.
+func TestWhatARecordMayHoldIsBounded(t *testing.T) {
+	items, err := Keeper([]byte(`[{"title":"wide","custom_fields":{"a":[1` + strings.Repeat(",true", 10_000) + `]}},
+		{"title":"deep","custom_fields":{"a":` + strings.Repeat(`{"b":`, 5_000) + "1" + strings.Repeat("}", 5_000) + `}}]`))
+	require.NoError(t, err)
+	require.Len(t, items[0].Fields, mostFields, "enough to fail for too many")
+	require.Equal(t, CodeMalformed, items[1].Fail)
+	items, err = Bitwarden([]byte(`{"items":[{"type":1,"fields":[{}` + strings.Repeat(`,{"type":2}`, 10_000) + `]}]}`))
+	require.NoError(t, err)
+	require.Len(t, items[0].Fields, mostFields)
 }
 
 // A reader never fails otherwise than by a refusal, and each item has its line and fields that are text.

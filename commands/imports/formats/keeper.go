@@ -118,25 +118,30 @@ func (i *Item) keeperField(name string, value any) {
 		i.ExpiresAt = &at
 		return
 	}
-	i.keeperValue(kind, label, value, !slices.Contains(openTypes, kind))
+	i.keeperValue(kind, label, value, !slices.Contains(openTypes, kind), deepest)
 }
 
-// keeperValue adds a value: a text, a list of values, or an object, whose parts become fields.
-func (i *Item) keeperValue(kind, label string, value any, sensitive bool) {
+// keeperValue adds a value: a text, a list of values, or an object, whose parts become fields. A value with more than depth
+// others around it makes the record one that cannot be read.
+func (i *Item) keeperValue(kind, label string, value any, sensitive bool, depth int) {
+	if depth == 0 {
+		i.Fail = CodeMalformed
+		return
+	}
 	switch v := value.(type) {
 	case string:
 		i.add(label, v, sensitive)
 	case json.Number:
 		i.add(label, keeperNumber(kind, v), sensitive)
 	case bool:
-		i.Fields = append(i.Fields, Field{label, yesNo(v), YesNo, sensitive})
+		i.field(Field{label, yesNo(v), YesNo, sensitive})
 	case []any:
 		for _, each := range v {
-			i.keeperValue(kind, label, each, sensitive)
+			i.keeperValue(kind, label, each, sensitive, depth-1)
 		}
 	case map[string]any:
 		for _, part := range slices.Sorted(maps.Keys(v)) {
-			i.keeperValue(kind, label+": "+spaced(part), v[part], sensitive && !slices.Contains(openParts, part))
+			i.keeperValue(kind, label+": "+spaced(part), v[part], sensitive && !slices.Contains(openParts, part), depth-1)
 		}
 	}
 }
