@@ -71,7 +71,7 @@ func (s *Server) importFile(f *fiber.Ctx) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(f.UserContext()), importTimeout)
 	defer cancel()
-	report, err := s.Imports.File(ctx, c.request(), f.Params("format"), file, columns, dry)
+	report, err := s.Imports.File(ctx, c.request(), f.Params("format"), file, imports.Options{Columns: columns, DryRun: dry})
 	if err != nil {
 		return err
 	}

@@ -125,8 +125,12 @@ func (b *backends) copyLog(ctx context.Context, w *backupWriter, progress io.Wri
 	return part, out.Close()
 }
 
+// newBar shows progress to people; most is what there is to do, -1 if that is not known.
 func newBar(w io.Writer, what string, most int64) *progressbar.ProgressBar {
-	return progressbar.NewOptions64(max(most, 1), progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what),
+	if most == 0 {
+		most = 1
+	}
+	return progressbar.NewOptions64(most, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what),
 		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
 }
 

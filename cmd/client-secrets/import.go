@@ -17,8 +17,7 @@ import (
 // importing is what the flags of an import say.
 type importing struct {
 	workspace string
-	dry       bool
-	columns   imports.Columns
+	imports.Options
 }
 
 func newImport() *cobra.Command {
@@ -35,13 +34,13 @@ func newImport() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&in.workspace, "workspace", "", "the workspace's id (required)")
-	flags.BoolVar(&in.dry, "dry-run", false, "report what would be done, and do nothing")
-	flags.StringVar(&in.columns.ID, "id", "", "CSV: the column that identifies a row; otherwise its whole content does")
-	flags.StringVar(&in.columns.Name, "name", "", "CSV: the column of names; name unless given")
-	flags.StringVar(&in.columns.Description, "description", "", "CSV: the column of descriptions; description unless given")
-	flags.StringVar(&in.columns.ExpiresAt, "expires-at", "", "CSV: the column of expiries, days or RFC 3339 times; expires_at unless given")
-	flags.StringArrayVar(&in.columns.Plain, "plain", nil, "CSV: a column that is not sensitive; may be repeated")
-	flags.StringArrayVar(&in.columns.Skip, "skip", nil, "CSV: a column that is not imported; may be repeated")
+	flags.BoolVar(&in.DryRun, "dry-run", false, "report what would be done, and do nothing")
+	flags.StringVar(&in.Columns.ID, "id", "", "CSV: the column that identifies a row; otherwise its whole content does")
+	flags.StringVar(&in.Columns.Name, "name", "", "CSV: the column of names; name unless given")
+	flags.StringVar(&in.Columns.Description, "description", "", "CSV: the column of descriptions; description unless given")
+	flags.StringVar(&in.Columns.ExpiresAt, "expires-at", "", "CSV: the column of expiries, days or RFC 3339 times; expires_at unless given")
+	flags.StringArrayVar(&in.Columns.Plain, "plain", nil, "CSV: a column that is not sensitive; may be repeated")
+	flags.StringArrayVar(&in.Columns.Skip, "skip", nil, "CSV: a column that is not imported; may be repeated")
 	if err := cmd.MarkFlagRequired("workspace"); err != nil {
 		panic(err)
 	}
@@ -63,7 +62,10 @@ func importFile(cmd *cobra.Command, format, path string, in importing) error {
 		return err
 	}
 	return withProduct(cmd, c, func(ctx context.Context, p *product) error {
-		report, err := p.commands.imports.File(ctx, req, format, file, in.columns, in.dry)
+		bar := newBar(cmd.ErrOrStderr(), "importing records", -1)
+		in.Progress = func() { _ = bar.Add(1) }
+		report, err := p.commands.imports.File(ctx, req, format, file, in.Options)
+		_ = bar.Finish()
 		if err != nil {
 			return err
 		}

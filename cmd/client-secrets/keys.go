@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"github.com/kdesk/client-secrets/commands/rotation"
@@ -135,8 +134,7 @@ func (p *product) openEpochs(ctx context.Context, cmd *cobra.Command, ids []uuid
 	for _, id := range ids {
 		req := byOperator()
 		req.Workspace = id
-		bar := progressbar.NewOptions(-1, progressbar.OptionSetWriter(cmd.ErrOrStderr()), progressbar.OptionSetDescription("wrapping keys of "+id.String()),
-			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
+		bar := newBar(cmd.ErrOrStderr(), "wrapping keys of "+id.String(), -1)
 		wrapped := 0
 		epoch, err := p.commands.rotation.Rotate(ctx, req, func(done, of int) {
 			wrapped = done

@@ -131,31 +131,41 @@ func (c *Commands) Enter() (leave func(), err error) {
 	}
 }
 
+// Options say how a file is imported.
+type Options struct {
+	Columns  Columns // of a CSV
+	DryRun   bool    // decides the same and makes nothing
+	Progress func()  // called after each item, by several goroutines; may be nil
+}
+
 // File imports a file of a format and overwrites it with zeros; see Import.
-func (c *Commands) File(ctx context.Context, req commands.Request, source string, file []byte, columns Columns, dry bool) (Report, error) {
+func (c *Commands) File(ctx context.Context, req commands.Request, source string, file []byte, o Options) (Report, error) {
 	defer clear(file)
 	read, known := c.Readers[source]
 	if !known {
 		return Report{}, errUnknownFormat
 	}
-	items, err := read(file, columns)
+	items, err := read(file, o.Columns)
 	if err != nil {
 		return Report{}, err
 	}
-	return c.Import(ctx, req, source, items, dry)
+	return c.Import(ctx, req, source, items, o)
 }
 
 // Import makes a secret of each item, and the templates that they need. source names the format: what it identifies is not
-// confused with what another does. A dry run decides the same and makes nothing. One item's failure stops no other; once the
-// log or the vault is out of reach, the rest fails without being tried. Items are emptied as they are dealt with.
-func (c *Commands) Import(ctx context.Context, req commands.Request, source string, items []Item, dry bool) (Report, error) {
+// confused with what another does. One item's failure stops no other; once the log or the vault is out of reach, the rest
+// fails without being tried. Items are emptied as they are dealt with.
+func (c *Commands) Import(ctx context.Context, req commands.Request, source string, items []Item, o Options) (Report, error) {
 	if err := c.Authorise(req); err != nil {
 		return Report{}, err
 	}
 	if len(items) == 0 {
 		return Report{}, ErrNothing
 	}
-	r := &running{Commands: c, req: req, source: source, dry: dry, layouts: map[string]*layout{}, seen: map[uuid.UUID]bool{}}
+	r := &running{Commands: c, req: req, source: source, dry: o.DryRun, done: o.Progress, layouts: map[string]*layout{}, seen: map[uuid.UUID]bool{}}
+	if r.done == nil {
+		r.done = func() {}
+	}
 	r.req.Key, r.req.IfMatch = "", nil
 	return r.all(ctx, items)
 }

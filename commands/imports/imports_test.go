@@ -40,7 +40,7 @@ func of(s *commandstest.Scene) scene {
 
 func (s scene) file(t testing.TB, format string, file []byte, dry bool) imports.Report {
 	t.Helper()
-	report, err := s.imports.File(t.Context(), s.By(commandstest.Owner), format, file, imports.Columns{}, dry)
+	report, err := s.imports.File(t.Context(), s.By(commandstest.Owner), format, file, imports.Options{DryRun: dry})
 	require.NoError(t, err)
 	return report
 }
@@ -152,12 +152,12 @@ func TestRowsAreRecognisedByTheirContent(t *testing.T) {
 func TestWhatIsThereIsLeftAlone(t *testing.T) {
 	s := newScene(t)
 	columns := imports.Columns{ID: "id"}
-	report, err := s.imports.File(t.Context(), s.By(commandstest.Owner), "csv", []byte("id,name,password\n1,One,old\n2,Two,x\n"), columns, false)
+	report, err := s.imports.File(t.Context(), s.By(commandstest.Owner), "csv", []byte("id,name,password\n1,One,old\n2,Two,x\n"), imports.Options{Columns: columns})
 	require.NoError(t, err)
 	first, second := *report.Items[0].Secret, *report.Items[1].Secret
 	_, err = s.Secrets.Destroy(t.Context(), s.By(commandstest.Owner), second, "Two")
 	require.NoError(t, err)
-	report, err = s.imports.File(t.Context(), s.By(commandstest.Owner), "csv", []byte("id,name,password\n1,New name,new\n2,Two,x\n"), columns, false)
+	report, err = s.imports.File(t.Context(), s.By(commandstest.Owner), "csv", []byte("id,name,password\n1,New name,new\n2,Two,x\n"), imports.Options{Columns: columns})
 	require.NoError(t, err)
 	require.Equal(t, imports.Exists, report.Items[0].Outcome)
 	require.Equal(t, "One", s.secret(t, first).Name.Text)
@@ -194,7 +194,7 @@ func TestAnImportThatWasCutOffGoesOn(t *testing.T) {
 	columns := imports.Columns{}
 	planned := s.file(t, "csv", rows(n), true)
 	s.Log.BeforeAppend(domain.Stream(domain.SecretKind, *planned.Items[n/2].Secret), cut)
-	report, err := s.imports.File(ctx, s.By(commandstest.Owner), "csv", rows(n), columns, false)
+	report, err := s.imports.File(ctx, s.By(commandstest.Owner), "csv", rows(n), imports.Options{Columns: columns})
 	require.NoError(t, err)
 	require.Len(t, report.Items, n, "the report is complete")
 	require.NotZero(t, report.Counts[imports.Failed])
@@ -237,7 +237,7 @@ func TestWhoMayImport(t *testing.T) {
 	s := newScene(t)
 	refused := func(code string) {
 		t.Helper()
-		_, err := s.imports.File(t.Context(), s.By(commandstest.Other), "csv", rows(1), imports.Columns{}, true)
+		_, err := s.imports.File(t.Context(), s.By(commandstest.Other), "csv", rows(1), imports.Options{DryRun: true})
 		var refusal *domain.Error
 		require.ErrorAs(t, err, &refusal)
 		require.Equal(t, code, refusal.Code)
@@ -245,7 +245,7 @@ func TestWhoMayImport(t *testing.T) {
 	refused("permission_missing")
 	_, err := s.Members.SetPermissions(t.Context(), s.By(commandstest.Owner), commandstest.Other, []domain.Permission{domain.SecretsManage})
 	require.NoError(t, err)
-	_, err = s.imports.File(t.Context(), s.By(commandstest.Other), "csv", rows(1), imports.Columns{}, false)
+	_, err = s.imports.File(t.Context(), s.By(commandstest.Other), "csv", rows(1), imports.Options{})
 	require.NoError(t, err, "it takes no other permission, for templates neither")
 	s.Settings(t, func(c *workspace.SettingsChanged) { c.Enabled = new(false) })
 	refused("module_off")
@@ -265,7 +265,7 @@ func TestOneImportAtATime(t *testing.T) {
 
 func TestAnEmptyFileIsNamed(t *testing.T) {
 	s := newScene(t)
-	_, err := s.imports.File(t.Context(), s.By(commandstest.Owner), "csv", []byte("name,password\n"), imports.Columns{}, false)
+	_, err := s.imports.File(t.Context(), s.By(commandstest.Owner), "csv", []byte("name,password\n"), imports.Options{})
 	require.ErrorIs(t, err, imports.ErrNothing)
 }
 

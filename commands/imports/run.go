@@ -30,6 +30,7 @@ type running struct {
 	req     commands.Request
 	source  string
 	dry     bool
+	done    func() // with another item
 	layouts map[string]*layout
 	seen    map[uuid.UUID]bool // ids of items so far
 	away    atomic.Pointer[domain.Error]
@@ -46,11 +47,13 @@ func (r *running) all(ctx context.Context, items []Item) (Report, error) {
 		plan, ready := r.plan(ctx, item, &lines[i])
 		if !ready {
 			*item = Item{}
+			r.done()
 			continue
 		}
 		group.Go(func() error {
 			r.one(ctx, plan, &lines[i])
 			*item = Item{}
+			r.done()
 			return nil
 		})
 	}
