@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"github.com/kdesk/client-secrets/eventstore"
@@ -123,15 +122,6 @@ func (b *backends) copyLog(ctx context.Context, w *backupWriter, progress io.Wri
 	}
 	_ = bar.Finish()
 	return part, out.Close()
-}
-
-// newBar shows progress to people; most is what there is to do, -1 if that is not known.
-func newBar(w io.Writer, what string, most int64) *progressbar.ProgressBar {
-	if most == 0 {
-		most = 1
-	}
-	return progressbar.NewOptions64(most, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what),
-		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
 }
 
 // savedLog yields the events of a backup, and at the end fails unless they are those that the manifest tells of.
