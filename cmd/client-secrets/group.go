@@ -14,7 +14,7 @@ type group struct {
 }
 
 type part struct {
-	name string
+	name string // begins its errors; empty for what speaks for itself
 	run  func(context.Context) error
 }
 
@@ -29,10 +29,13 @@ func (g *group) run(ctx context.Context) error {
 		ctx, cancel := context.WithCancel(ctx)
 		all.Add(func() error {
 			err := p.run(ctx)
-			if err != nil && !errors.Is(err, context.Canceled) {
+			switch {
+			case errors.Is(err, context.Canceled):
+				return nil
+			case err != nil && p.name != "":
 				return fmt.Errorf("%s: %w", p.name, err)
 			}
-			return nil
+			return err
 		}, func(error) { cancel() })
 	}
 	return all.Run()

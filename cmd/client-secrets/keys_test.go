@@ -46,7 +46,7 @@ func TestOperatorsErasePeopleAndRotateKeys(t *testing.T) {
 	_, err := operate(t, data, "erase", "member", ws, p.demo.Members["agent"].ID)
 	require.ErrorContains(t, err, "member_active")
 	_, err = operate(t, data, "erase", "contact", ws, "demo:nobody")
-	require.ErrorContains(t, err, "contact_not_found")
+	require.EqualError(t, err, "there is no such contact (contact_not_found)")
 	_, err = operate(t, data, "erase", "member", "no workspace", "demo:lee")
 	require.Error(t, err)
 	for kind, id := range map[string]string{"member": "demo:lee", "contact": "demo:riley"} {

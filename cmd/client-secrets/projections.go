@@ -63,7 +63,7 @@ func withRunner(cmd *cobra.Command, do func(context.Context, *product) error) (e
 	}
 	g := &group{}
 	g.add("the log's subscription", p.feed.Run)
-	g.add("the command", func(ctx context.Context) error { return do(ctx, p) })
+	g.add("", func(ctx context.Context) error { return do(ctx, p) })
 	return g.run(cmd.Context())
 }
 

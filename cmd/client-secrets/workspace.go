@@ -87,7 +87,7 @@ func withProduct(cmd *cobra.Command, c config, do func(context.Context, *product
 		return err
 	}
 	g := p.readLog()
-	g.add("the command", func(ctx context.Context) error {
+	g.add("", func(ctx context.Context) error {
 		if err := p.awaitIndex(ctx); err != nil {
 			return err
 		}
