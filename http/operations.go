@@ -24,7 +24,7 @@ const (
 
 // registerOperations registers what is for operators and readers, not for clients of the API.
 func (s *Server) registerOperations() {
-	s.app.Get("/healthz", func(f *fiber.Ctx) error { return f.JSON(fiber.Map{"status": "ok"}) })
+	s.app.Get("/healthz", func(f *fiber.Ctx) error { return f.JSON(Health{"ok"}) })
 	s.app.Get("/readyz", s.readyz)
 	s.app.Get("/metrics", s.metrics.handler())
 	s.registerInbox()
@@ -76,13 +76,7 @@ func (s *Server) readyz(f *fiber.Ctx) error {
 	if s.Notices != nil {
 		notices = s.Notices()
 	}
-	return f.Status(status).JSON(readiness{len(missing) == 0, missing, notices})
-}
-
-type readiness struct {
-	Ready   bool     `json:"ready"`
-	Missing []string `json:"missing"`
-	Notices []string `json:"notices,omitempty"`
+	return f.Status(status).JSON(Readiness{len(missing) == 0, missing, notices})
 }
 
 func (s *Server) indexReady(context.Context) error {

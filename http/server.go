@@ -137,6 +137,7 @@ func (s *Server) routes() {
 	s.verificationRoutes()
 	s.panelRoutes()
 	s.auditRoutes()
+	s.pageRoutes()
 }
 
 func describe(api huma.API) ([]byte, error) {
