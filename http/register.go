@@ -187,7 +187,7 @@ func list[I, T any, P interface {
 
 // operation returns what every operation has in common.
 func (s *Server) operation(r route) huma.Operation {
-	description := ""
+	description := "Needs no permission."
 	if r.needs != "" {
 		description = "Needs " + r.needs + "."
 	}

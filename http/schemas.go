@@ -1,7 +1,9 @@
 package http
 
 import (
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -45,5 +47,23 @@ func allowNull(registry huma.Registry) {
 				AnyOf:       []*huma.Schema{{Ref: property.Ref}, {Type: "null"}},
 			}
 		}
+	}
+}
+
+// nameTags lists the tags that operations have, in the order of their names.
+func nameTags(api *huma.OpenAPI) {
+	names := map[string]bool{}
+	for _, path := range api.Paths {
+		for _, op := range []*huma.Operation{path.Get, path.Put, path.Post, path.Delete, path.Patch} {
+			if op != nil {
+				for _, tag := range op.Tags {
+					names[tag] = true
+				}
+			}
+		}
+	}
+	api.Tags = nil
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		api.Tags = append(api.Tags, &huma.Tag{Name: name})
 	}
 }

@@ -104,6 +104,7 @@ func OpenAPI() ([]byte, error) {
 
 func newAPI(app *fiber.App) huma.API {
 	config := huma.DefaultConfig("KDesk Client Secrets", version)
+	config.Servers = []*huma.Server{{URL: "/"}}
 	config.Info.Description = "Clients' credentials in structured records, revealed on record. Positions and cursors are opaque."
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
@@ -142,6 +143,7 @@ func (s *Server) routes() {
 
 func describe(api huma.API) ([]byte, error) {
 	allowNull(api.OpenAPI().Components.Schemas)
+	nameTags(api.OpenAPI())
 	described, err := json.MarshalIndent(api.OpenAPI(), "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("describing the API: %w", err)
