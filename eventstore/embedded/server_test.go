@@ -26,13 +26,12 @@ func TestTLSAndPassword(t *testing.T) {
 	c = connect(t, connection)
 	require.Len(t, readStream(t, c, "s", esdb.ReadStreamOptions{From: esdb.Start{}}), 1)
 
-	_, err = c.AppendToStream(within(t), "s", esdb.AppendToStreamOptions{ExpectedRevision: esdb.Any{},
-		Authenticated: &esdb.Credentials{Login: "admin", Password: "wrong"}}, event("e"))
-	require.Equal(t, esdb.ErrorCodeUnauthenticated, code(t, err))
+	// Reads, since the client may miss why an append is refused that it is still sending.
 	user, _, _ := strings.Cut(strings.TrimPrefix(connection, "esdb://"), "@")
+	wrong := connect(t, strings.Replace(connection, user, "admin:wrong", 1))
+	require.Equal(t, esdb.ErrorCodeUnauthenticated, code(t, readError(t, wrong, "s")))
 	anonymous := connect(t, strings.Replace(connection, user+"@", "", 1))
-	_, err = anonymous.AppendToStream(within(t), "s", esdb.AppendToStreamOptions{ExpectedRevision: esdb.Any{}}, event("e"))
-	require.Equal(t, esdb.ErrorCodeAccessDenied, code(t, err))
+	require.Equal(t, esdb.ErrorCodeAccessDenied, code(t, readError(t, anonymous, "s")))
 	unverified := connect(t, strings.Split(connection, "?")[0]+"?tls=true&maxDiscoverAttempts=1")
 	_, err = unverified.AppendToStream(within(t), "s", esdb.AppendToStreamOptions{ExpectedRevision: esdb.Any{}}, event("e"))
 	require.ErrorContains(t, err, "failed to verify certificate")
