@@ -30,17 +30,17 @@ type DeliveryOutcome struct {
 // receive takes a webhook. Nobody signs in for it: its signature is all that speaks for it, and whatever is wrong with that
 // is answered as if there were nothing here.
 func (s *Server) receive(f *fiber.Ctx) error {
-	select {
-	case s.receiving <- struct{}{}:
-		defer func() { <-s.receiving }()
-	default:
-		return unavailable("busy", "too many deliveries arrive at once; retrying is safe", nil)
-	}
 	if !s.Index.Ready() {
 		return errStarting
 	}
-	_ = f.Context().Conn().SetReadDeadline(time.Now().Add(deliveryTime))
+	conn := f.Context().Conn()
+	_ = conn.SetReadDeadline(time.Now().Add(deliveryTime))
+	if !s.receiving.enter(conn) {
+		return unavailable("busy", "too many deliveries arrive at once; retrying is safe", nil)
+	}
+	defer s.receiving.leave()
 	body, err := bodyOf(f).whole(f.Request().Header.ContentLength(), min(deliveryBytes, s.BodyLimit))
+	s.receiving.arrived(conn)
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ type Server struct {
 	refusals  *refusals
 	scim      *scim.Endpoint
 	batches   chan struct{} // holds one for each batch that is being carried out
-	receiving chan struct{} // holds one for each delivery that is being received
+	receiving intake
 	described []byte
 }
 
@@ -49,8 +49,7 @@ func New(config Config) (*Server, error) {
 	}
 	s := &Server{Config: config, positions: newPositions(config.LogID), cursors: cursors{config.ServerKey}, metrics: newMetrics(config.Collectors),
 		written: newOwnWrites(), panels: newPanels(), refusals: newRefusals(),
-		receiving: make(chan struct{}, receivedAtOnce),
-		batches:   make(chan struct{}, batchesAtOnce)}
+		batches: make(chan struct{}, batchesAtOnce)}
 	s.app = fiber.New(fiber.Config{
 		AppName: "client-secrets", StreamRequestBody: true, DisablePreParseMultipartForm: true, CaseSensitive: true, StrictRouting: true,
 		DisableStartupMessage: true, DisableDefaultDate: false, ErrorHandler: s.failBefore, ReadBufferSize: headerBytes,
