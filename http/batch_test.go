@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/kdesk/client-secrets/commands"
 	"github.com/kdesk/client-secrets/commands/commandstest"
 )
 
@@ -96,6 +97,26 @@ func TestABatchAnswersLineByLine(t *testing.T) {
 	other := w.batch(t, `{"kind":"member","id":"desk:m","name":"Mona"}`, key...)
 	require.Equal(t, "1 desk:m 200 changed @1", told(other[0]), "another line under the same key is no repetition")
 	require.Equal(t, "1 desk:m 200 unchanged @1", told(w.batch(t, `{"kind":"member","id":"desk:m","name":"Mona"}`)[0]))
+}
+
+// Lines are carried out by goroutines of their own: a panic there would end the process.
+func TestALineThatPanicsStopsNothingElse(t *testing.T) {
+	w := newWorld(t)
+	lineReaders["reading"] = map[string]lineReader{"put": func(*Server, string, []byte) (func(context.Context, commands.Request) (commands.Result, error), error) {
+		panic("S3CRET")
+	}}
+	lineReaders["running"] = map[string]lineReader{"put": withBody(func(context.Context, *Server, commands.Request, string, struct{}) (commands.Result, error) {
+		panic("S3CRET")
+	})}
+	t.Cleanup(func() {
+		delete(lineReaders, "reading")
+		delete(lineReaders, "running")
+	})
+	got := w.batch(t, `{"kind":"reading","id":"desk:1"}`+"\n"+`{"kind":"running","id":"desk:2"}`+"\n"+`{"kind":"group","id":"desk:g","name":"N"}`)
+	require.Equal(t, "1  500 internal", told(got[0]))
+	require.Equal(t, "2 desk:2 500 internal", told(got[1]))
+	require.Equal(t, "3 desk:g 200 changed @0", told(got[2]))
+	require.NotContains(t, w.logged.String(), "S3CRET")
 }
 
 func TestBatchesThatAreNotTaken(t *testing.T) {

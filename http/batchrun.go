@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"github.com/kdesk/client-secrets/commands"
 	"github.com/kdesk/client-secrets/domain"
 )
 
@@ -134,8 +135,11 @@ func nextLine(reader *bufio.Reader) (line []byte, size int, err error) {
 
 // handOut gives a line to the worker of the thing that it is about.
 func (b *batchRun) handOut(ctx context.Context, l *batchLine) {
-	var err error
-	if l.change, err = b.server.readLine(l.text); err != nil {
+	err := b.server.guarded(func() (err error) {
+		l.change, err = b.server.readLine(l.text)
+		return err
+	})
+	if err != nil {
 		b.refuse(l, err)
 		return
 	}
@@ -167,7 +171,11 @@ func (b *batchRun) carryOut(ctx context.Context, l *batchLine) {
 	if req.Key != "" {
 		req.Key = b.server.lineKey(req.Key, l.number, l.text)
 	}
-	result, err := l.change.carryOut(ctx, req)
+	var result commands.Result
+	err := b.server.guarded(func() (err error) { // nobody else would recover from a panic here
+		result, err = l.change.carryOut(ctx, req)
+		return err
+	})
 	if err != nil {
 		b.finish(l, b.failed(l, err))
 		return
