@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -41,10 +42,10 @@ func start(t testing.TB, dir string) *running {
 		ended <- serve(ctx, c, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})), out)
 		out.Close()
 	}()
-	r := &running{dir: dir, stop: func() {
+	r := &running{dir: dir, stop: sync.OnceFunc(func() {
 		cancel()
 		require.NoError(t, <-ended)
-	}}
+	})}
 	awaitGreeting(t, greeting, ended)
 	r.demo = readDemo(t, data)
 	return r
@@ -89,7 +90,8 @@ func TestREADME(t *testing.T) {
 	requireAlarm(t, r)
 }
 
-// TestTour runs the tour of everything, with this program as the one that `make run` builds.
+// TestTour runs the tour of everything, with this program as the one that `make run` builds. Since it is of everything, what
+// the read models hold afterwards must be what a rebuild makes.
 func TestTour(t *testing.T) {
 	r := start(t, t.TempDir())
 	defer r.stop()
@@ -97,6 +99,20 @@ func TestTour(t *testing.T) {
 	require.NoError(t, os.Mkdir(filepath.Join(r.dir, "bin"), 0o700))
 	require.NoError(t, os.Symlink(os.Args[0], filepath.Join(r.dir, "bin", "client-secrets")))
 	runStory(t, r.dir, storyOf(t, filepath.Join("docs", "tour.md")))
+	r.stop()
+	c, err := readConfig(true)
+	require.NoError(t, err)
+	w := &world{config: c}
+	w.with(t, func(ctx context.Context, p *product) error {
+		ctx, cancel := context.WithCancel(ctx)
+		projecting := make(chan error, 1)
+		go func() { projecting <- p.runner.Run(ctx, p.subscriber) }()
+		err := awaitHead(ctx, p)
+		cancel()
+		<-projecting
+		return err
+	})
+	t.Logf("%d rows equal a rebuild", w.requireRebuilt(t))
 }
 
 // storyOf returns the shell lines of a document that make its story.
