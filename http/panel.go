@@ -142,7 +142,7 @@ func (c *call) sight() (v sight) {
 // candidates finds the records of a panel. Whoever may not link is offered nothing to link. Tickets are looked at again and
 // again while little changes: what was found is remembered until something changes in the workspace.
 func (s *Server) candidates(ctx context.Context, c *call, v sight, ticket, q string) (found candidates, err error) {
-	about := s.panels.question(c.workspace, ticket, q, v)
+	about := s.panels.question(c.workspace, ticket, q, v, s.Freshness.Setbacks(panelModel))
 	changed := s.Index.Changed(c.workspace)
 	if found, ok := s.panels.recall(about, uint64(changed)); ok {
 		return found, nil

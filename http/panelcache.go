@@ -33,6 +33,7 @@ type question struct {
 	link, all bool
 	count     int
 	seen      uint64 // hash of the ids that the caller sees, in whatever order
+	setbacks  uint64 // of the tables: behind what was known of them, they may have had less
 }
 
 type remembered struct {
@@ -45,8 +46,8 @@ func newPanels() panels {
 	return panels{maphash.MakeSeed(), found}
 }
 
-func (p panels) question(workspace uuid.UUID, ticket, q string, v sight) question {
-	about := question{workspace: workspace, ticket: ticket, q: q, link: v.link, all: v.all, count: len(v.list)}
+func (p panels) question(workspace uuid.UUID, ticket, q string, v sight, setbacks uint64) question {
+	about := question{workspace: workspace, ticket: ticket, q: q, link: v.link, all: v.all, count: len(v.list), setbacks: setbacks}
 	for _, id := range v.list {
 		about.seen += maphash.Bytes(p.seed, id[:])
 	}

@@ -16,6 +16,7 @@ const quick = 20 * time.Millisecond
 // freshness is what this instance knows of how far one read model is and of what ails it.
 type freshness struct {
 	position atomic.Uint64
+	setbacks atomic.Uint64 // how often position became lower
 	waiting  atomic.Int32
 
 	mu      sync.Mutex
@@ -30,8 +31,12 @@ func newFreshness() *freshness {
 // applied notes that the tables are current up to position, which may be lower than before: a database that came back
 // from a crash can lack the last commits.
 func (f *freshness) applied(position eventstore.Position) {
-	if f.position.Swap(uint64(position)) == uint64(position) {
+	before := f.position.Swap(uint64(position))
+	if before == uint64(position) {
 		return
+	}
+	if before > uint64(position) {
+		f.setbacks.Add(1)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -77,6 +82,15 @@ func (r *Runner) Applied(name string) eventstore.Position {
 		return eventstore.Start
 	}
 	return eventstore.Position(m.fresh.position.Load())
+}
+
+// Setbacks returns how often the live tables of a read model were found to lack what Applied had told.
+func (r *Runner) Setbacks(name string) uint64 {
+	m, ok := r.models[name]
+	if !ok {
+		return 0
+	}
+	return m.fresh.setbacks.Load()
 }
 
 // Wait blocks until Applied(name) is at least position, or ctx ends.

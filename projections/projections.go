@@ -48,6 +48,9 @@ type Paged[T any] struct {
 type Freshness interface {
 	// Applied returns the position up to which the live tables of a read model are current.
 	Applied(name string) eventstore.Position
+	// Setbacks returns how often those tables were found to lack what Applied had told: a database that comes back from a
+	// crash can lack its last commits. What was read before a setback is not to be relied on after it.
+	Setbacks(name string) uint64
 	// Wait blocks until Applied(name) is at least position, or ctx ends.
 	Wait(ctx context.Context, name string, position eventstore.Position) error
 }

@@ -124,6 +124,7 @@ func TestADatabaseThatLostCommitsIsFilledAgainWhileNoEventsCome(t *testing.T) {
 	r := w.start(t, w.config("a", tally{}))
 	w.loseSecond(t, r)
 	require.Eventually(t, func() bool { return len(w.seen(t)) == 2 }, patience, 10*time.Millisecond)
+	require.EqualValues(t, 1, r.Setbacks("tally"), "what was read meanwhile is not to be relied on")
 }
 
 // loseSecond records two members and takes the second one's row away as a crash does: the rows and the checkpoint of the
