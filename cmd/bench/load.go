@@ -27,7 +27,7 @@ type outcome struct {
 // load lets clients ask one request after the other, each on its own connection. Every answer is checked; one that is
 // wrong ends the load.
 func load(ctx context.Context, address string, clients int, warm, d time.Duration, newAsker func(client int) asker) (outcome, error) {
-	client := &fasthttp.HostClient{Addr: address, MaxConns: clients, NoDefaultUserAgentHeader: true, ReadTimeout: 10 * time.Second, RetryIf: never}
+	client := &fasthttp.HostClient{Addr: address, MaxConns: clients, NoDefaultUserAgentHeader: true, ReadTimeout: 10 * time.Second, RetryIfErr: never}
 	defer client.CloseIdleConnections()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -50,7 +50,7 @@ func load(ctx context.Context, address string, clients int, warm, d time.Duratio
 	return summary(slices.Concat(took...), d), nil
 }
 
-func never(*fasthttp.Request) bool { return false }
+func never(*fasthttp.Request, int, error) (reset, retry bool) { return false, false }
 
 // askUntil asks until end and returns the times of the answers that came after begin.
 func askUntil(ctx context.Context, client *fasthttp.HostClient, a asker, begin, end time.Time) ([]time.Duration, error) {

@@ -109,7 +109,7 @@ func TestTour(t *testing.T) {
 		go func() { projecting <- p.runner.Run(ctx, p.subscriber) }()
 		err := awaitHead(ctx, p)
 		cancel()
-		<-projecting
+		<-projecting // as it was told to
 		return err
 	})
 	t.Logf("%d rows equal a rebuild", w.requireRebuilt(t))

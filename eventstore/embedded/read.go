@@ -97,19 +97,25 @@ func (s *streamsService) scanAll(r *readRequest, c *chunk, from, last, limit uin
 	return next, end || beyond, err
 }
 
+// linkTarget reads what a link points to: its data is revision@stream.
+func linkTarget(record storage.Record) (stream string, revision int64, ok bool) {
+	number, name, ok := bytes.Cut(record.Data(), []byte("@"))
+	revision, err := strconv.ParseInt(string(number), 10, 64)
+	return string(name), revision, ok && err == nil && revision >= 0
+}
+
 // emit adds one event to a chunk, following it if it is a link and links are to be resolved.
 func (s *streamsService) emit(r *readRequest, c *chunk, view *storage.View, position uint64, record storage.Record) error {
 	if !r.links || !record.IsLink() {
 		c.event(position, record, nil)
 		return nil
 	}
-	revision, stream, ok := bytes.Cut(record.Data(), []byte("@"))
-	number, err := strconv.ParseInt(string(revision), 10, 64)
-	if !ok || err != nil || number < 0 {
+	stream, revision, ok := linkTarget(record)
+	if !ok {
 		c.event(position, nil, record)
 		return nil
 	}
-	target, found, err := view.Event(string(stream), number)
+	target, found, err := view.Event(stream, revision)
 	if err != nil {
 		return err
 	}

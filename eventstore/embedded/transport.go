@@ -30,7 +30,6 @@ func transportOptions() []grpc.ServerOption {
 		grpc.StaticConnWindowSize(4 * windowBytes),
 		grpc.ReadBufferSize(receiveBytes),
 		grpc.WriteBufferSize(sendBytes),
-		grpc.SharedWriteBuffer(true),
 		grpc.ConnectionTimeout(greeting),
 		grpc.WaitForHandlers(true),
 		// Clients ping every 10 s; the default policy would end their connections.

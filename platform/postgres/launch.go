@@ -147,7 +147,9 @@ func (c *cluster) evict() error {
 	return end(
 		func(s syscall.Signal) { _ = syscall.Kill(pid, s) },
 		func(d time.Duration) bool {
-			for deadline := time.Now().Add(d); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+			look := time.NewTicker(10 * time.Millisecond)
+			defer look.Stop()
+			for deadline := time.Now().Add(d); time.Now().Before(deadline); <-look.C {
 				if !worksIn(pid, c.path("data")) {
 					return true
 				}

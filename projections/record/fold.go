@@ -118,7 +118,7 @@ func (s *Set) evolve(r *Secret, e domain.Recorded) {
 
 // upgrade gives a record the fields of a newer version of its template. What is known of their values stays.
 func (s *Set) upgrade(r *Secret, to TemplateRef) {
-	before := append(r.Fields, r.Former...)
+	before := slices.Concat(r.Fields, r.Former)
 	r.Template, r.Fields = s.fieldsOf(to)
 	r.Former = nil
 	for _, was := range before {

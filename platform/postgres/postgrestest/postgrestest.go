@@ -41,15 +41,21 @@ var shared struct {
 // works too: its server ends when the system tells it that the process has gone.
 func Main(m *testing.M) {
 	code := m.Run()
-	shared.Lock()
-	defer shared.Unlock()
-	if shared.private != nil {
-		if err := shared.private.Close(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = max(code, 1)
-		}
+	if err := closeShared(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
 	}
 	os.Exit(code)
+}
+
+// closeShared ends the server, if there is one.
+func closeShared() error {
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.private == nil {
+		return nil
+	}
+	return shared.private.Close()
 }
 
 // Pool is a pool on an empty database of the test's own. Both go when the test ends.

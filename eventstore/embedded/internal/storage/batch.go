@@ -2,6 +2,7 @@ package storage
 
 import (
 	"encoding/binary"
+	"errors"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -85,7 +86,7 @@ func (w *writer) recover() error {
 		return wrapRead(err)
 	}
 	value, closer, err := w.db.Get(nextStreamKey)
-	if err == pebble.ErrNotFound {
+	if errors.Is(err, pebble.ErrNotFound) {
 		return nil
 	}
 	if err != nil {

@@ -28,6 +28,3 @@ func streamKey(name string) []byte {
 
 // positionOf reads the position out of a log key.
 func positionOf(logKey []byte) uint64 { return binary.BigEndian.Uint64(logKey[1:]) }
-
-// revisionOf reads the revision out of an index key.
-func revisionOf(indexKey []byte) int64 { return int64(binary.BigEndian.Uint64(indexKey[9:])) }

@@ -37,7 +37,7 @@ func (r *room) appends() uint64 { return memtables*r.table + reserveBytes }
 // short returns an error while less is free than wanted. A file system that cannot tell is never short.
 func (r *room) short(wanted uint64) error {
 	usage, err := r.FS.GetDiskUsage(r.dir)
-	if err != nil || usage.AvailBytes >= wanted {
+	if told := err == nil; !told || usage.AvailBytes >= wanted {
 		return nil
 	}
 	return fmt.Errorf("%w: %d MiB are free, %d MiB must stay so", ErrFull, usage.AvailBytes>>20, wanted>>20)
