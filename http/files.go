@@ -49,7 +49,7 @@ type downloadInput struct {
 // fileRoutes describes the routes that bytes of files go through, and serves the one out. Both stream.
 func (s *Server) fileRoutes() {
 	op := s.operation(route{method: nethttp.MethodPost, path: inWorkspace + "/uploads", id: "upload-file", tag: "Files",
-		summary: "Upload a file, to be put into a field within a day", needs: secretsModify, errors: []int{408, 429}})
+		summary: "Upload a file, to be put into a field within a day", needs: secretsModify, errors: []int{429}})
 	op.DefaultStatus = nethttp.StatusCreated
 	op.Parameters = append(op.Parameters, headerParam(headerIdempotency, "Makes a repetition safe: 1 to 200 visible characters"))
 	describeOnly[uploadInput, Upload](s.api, op)

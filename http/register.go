@@ -200,7 +200,7 @@ func (s *Server) operation(r route) huma.Operation {
 }
 
 func commonErrors(r route) []int {
-	codes := []int{400, 401, 403, 404, 408, 413, 500, 503}
+	codes := []int{400, 401, 403, 404, 408, 413, 431, 500, 503}
 	if r.method != nethttp.MethodGet {
 		codes = append(codes, 409, 412, 415, 422)
 	}
