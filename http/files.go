@@ -39,13 +39,6 @@ type uploadInput struct {
 	RawBody     []byte `contentType:"application/octet-stream"`
 }
 
-type downloadInput struct {
-	Workspace
-	ID   string `path:"id" format:"uuid"`
-	Key  string `path:"key" doc:"The field's key"`
-	Body *RevealRequest
-}
-
 // fileRoutes describes the routes that bytes of files go through, and serves the one out. Both stream.
 func (s *Server) fileRoutes() {
 	op := s.operation(route{method: nethttp.MethodPost, path: inWorkspace + "/uploads", id: "upload-file", tag: "Files",
@@ -58,7 +51,7 @@ func (s *Server) fileRoutes() {
 	op = s.operation(route{method: nethttp.MethodPost, path: secretPath + "/files/{key}/download", id: "download-file", tag: "Files",
 		summary: "Download a file, on record", needs: "secrets.reveal", errors: []int{428, 429}})
 	op.Parameters = append(op.Parameters, headerParam(headerIdempotency, "A repetition is recorded anew, as one"))
-	describeOnly[downloadInput, []byte](s.api, op)
+	describeOnly[revealInput, []byte](s.api, op)
 	bytes := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}
 	answer := s.api.OpenAPI().Paths[op.Path].Post.Responses["200"]
 	answer.Description, answer.Content = "The file, as an attachment", map[string]*huma.MediaType{"*/*": bytes}

@@ -53,6 +53,7 @@ type Verification struct {
 	UnlockedUntil *time.Time `json:"unlocked_until"`
 }
 
+// revealInput names what is to leave: a value or a file.
 type revealInput struct {
 	Workspace
 	ID   string `path:"id" format:"uuid"`
