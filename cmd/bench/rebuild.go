@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/kdesk/client-secrets/eventstore"
+	"github.com/kdesk/client-secrets/projections/reveals"
 )
 
 const rebuilds = 3 // of each read model; the median counts
@@ -90,24 +91,16 @@ func (s *stack) plainCopy(ctx context.Context) (float64, error) {
 	return median(rates), nil
 }
 
-const (
-	copyTable = `DROP SCHEMA IF EXISTS bench CASCADE; CREATE SCHEMA bench;
-		CREATE TABLE bench.reveal (LIKE reveals.reveal);`
-	copyIndexes = `CREATE UNIQUE INDEX ON bench.reveal (workspace, position, at);
-		CREATE INDEX ON bench.reveal (secret, workspace, position);
-		CREATE INDEX ON bench.reveal (member, workspace, position);
-		CREATE INDEX ON bench.reveal (ticket, workspace, position) WHERE ticket <> '';
-		CREATE INDEX ON bench.reveal (workspace, kind, position) WHERE kind <> 'revealed';`
-)
+const copyTable = `DROP SCHEMA IF EXISTS bench CASCADE; CREATE SCHEMA bench; SET search_path TO bench; CREATE TABLE reveal (LIKE reveals.reveal)`
 
 func copyOnce(ctx context.Context, conn *pgx.Conn, rows []byte) (int64, error) {
 	if _, err := conn.Exec(ctx, copyTable); err != nil {
 		return 0, err
 	}
-	tag, err := conn.PgConn().CopyFrom(ctx, bytes.NewReader(rows), "COPY bench.reveal FROM STDIN (FORMAT binary)")
+	tag, err := conn.PgConn().CopyFrom(ctx, bytes.NewReader(rows), "COPY reveal FROM STDIN (FORMAT binary)")
 	if err != nil {
 		return 0, err
 	}
-	_, err = conn.Exec(ctx, copyIndexes)
+	_, err = conn.Exec(ctx, reveals.Projector{}.Indexes())
 	return tag.RowsAffected(), err
 }

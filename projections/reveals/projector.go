@@ -22,16 +22,6 @@ import (
 //go:embed schema.sql
 var schema string
 
-// The workspace comes second: sorting compares the beginnings of the first column alone as long as they differ. The first
-// index is the key; the time is in it since partitions are by time.
-const indexes = `
-CREATE UNIQUE INDEX IF NOT EXISTS reveal_key ON reveal (workspace, position, at);
-CREATE INDEX IF NOT EXISTS reveal_by_secret ON reveal (secret, workspace, position);
-CREATE INDEX IF NOT EXISTS reveal_by_member ON reveal (member, workspace, position);
-CREATE INDEX IF NOT EXISTS reveal_by_ticket ON reveal (ticket, workspace, position) WHERE ticket <> '';
-CREATE INDEX IF NOT EXISTS reveal_refused ON reveal (workspace, kind, position) WHERE kind <> 'revealed';
-`
-
 // Projector copies the events of reveals into rows.
 type Projector struct{}
 
@@ -101,7 +91,7 @@ func (b *batch) markWithheld(ctx context.Context, tx pgx.Tx) error {
 // eraseStored makes the reasons of erased members read as the log reads from now on.
 func (b *batch) eraseStored(ctx context.Context, tx pgx.Tx) error {
 	for _, m := range b.erased {
-		if _, err := tx.Exec(ctx, "UPDATE reveal SET reason = $3 WHERE workspace = $1 AND member = $2 AND reason <> ''",
+		if _, err := tx.Exec(ctx, "UPDATE reveal SET reason = $3 WHERE workspace = $1 AND "+byMember.is("$2")+" AND reason <> ''",
 			m.workspace, m.id, domain.ErasedText); err != nil {
 			return fmt.Errorf("erasing a member's reasons: %w", err)
 		}

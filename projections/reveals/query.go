@@ -104,16 +104,16 @@ func listSQL(workspace uuid.UUID, f Filter, page projections.Page) (string, []an
 	sql := "SELECT " + selected + " FROM reveals.reveal r WHERE workspace = $1"
 	and := func(condition string, value any) {
 		args = append(args, value)
-		sql += " AND " + strings.Replace(condition, "?", "$"+strconv.Itoa(len(args)), 1)
+		sql += " AND " + strings.ReplaceAll(condition, "?", "$"+strconv.Itoa(len(args)))
 	}
 	if f.Secret != uuid.Nil {
-		and("secret = ?", f.Secret)
+		and(bySecret.is("?"), f.Secret)
 	}
 	if f.Member != "" {
-		and("member = ?", f.Member)
+		and(byMember.is("?"), f.Member)
 	}
 	if f.Ticket != "" {
-		and("ticket <> '' AND ticket = ?", f.Ticket)
+		and("ticket <> '' AND "+byTicket.is("?"), f.Ticket)
 	}
 	switch f.Kind {
 	case "":

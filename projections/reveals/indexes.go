@@ -1,0 +1,33 @@
+package reveals
+
+import "fmt"
+
+// lookup is a column that lists are narrowed to. Its index begins with one number that stands for the value in its workspace:
+// sorting long keys that are mostly equal is most of what making an index costs. The workspace is in that number so that
+// no tenant's rows are in the way of another's.
+type lookup struct{ column, hash string }
+
+var (
+	bySecret = lookup{"secret", "uuid_hash_extended"}
+	byMember = lookup{"member", "hashtextextended"}
+	byTicket = lookup{"ticket", "hashtextextended"}
+)
+
+// The first index is the key; the time is in it since partitions are by time.
+var indexes = `
+CREATE UNIQUE INDEX IF NOT EXISTS reveal_key ON reveal (workspace, position, at);
+CREATE INDEX IF NOT EXISTS reveal_by_secret ON reveal (` + bySecret.number("secret", "workspace") + `, position);
+CREATE INDEX IF NOT EXISTS reveal_by_member ON reveal (` + byMember.number("member", "workspace") + `, position);
+CREATE INDEX IF NOT EXISTS reveal_by_ticket ON reveal (` + byTicket.number("ticket", "workspace") + `, position) WHERE ticket <> '';
+CREATE INDEX IF NOT EXISTS reveal_refused ON reveal (workspace, kind, position) WHERE kind <> 'revealed';
+`
+
+// number is the SQL of what stands for a value in a workspace.
+func (l lookup) number(value, workspace string) string {
+	return fmt.Sprintf("%s(%s, uuid_hash_extended(%s, 0))", l.hash, value, workspace)
+}
+
+// is is the SQL condition that the column has a value, in the workspace that is $1, for which its index is good.
+func (l lookup) is(value string) string {
+	return fmt.Sprintf("%s = %s AND %s = %s", l.column, value, l.number(l.column, "workspace"), l.number(value, "$1"))
+}
