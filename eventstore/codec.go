@@ -122,6 +122,8 @@ func (d *decoding) read(i int, r *Record) error {
 	d.events[i] = e
 	if hasSealed(t, p) {
 		d.sealed = append(d.sealed, sealedEvent{i, t, p, subjectOf(e.Event, e.Meta.Workspace, r.Stream)})
+	} else {
+		t.Release(p)
 	}
 	return nil
 }
@@ -173,6 +175,7 @@ func (c *Codec) openEvent(ctx context.Context, e *domain.Recorded, s sealedEvent
 		return nil
 	})
 	e.Event = s.typ.Event(s.pointer)
+	s.typ.Release(s.pointer)
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/kdesk/client-secrets/domain"
 	"github.com/kdesk/client-secrets/domain/contact"
@@ -26,8 +27,9 @@ type Type struct {
 	Name      string
 	Aggregate string // kind of the streams it is in
 	privates  []path
-	pointer   func() any
+	pointer   func() any // to an empty one
 	value     func(pointer any) domain.Event
+	release   func(pointer any)
 	quick     *quick // nil if there is none
 }
 
@@ -130,12 +132,14 @@ func (t *Type) Copy(e domain.Event) any {
 
 // Unmarshal reads an event's JSON and returns a pointer to it. Its private text is still sealed.
 func (t *Type) Unmarshal(data []byte) (any, error) {
+	p := t.pointer()
 	if t.quick != nil {
-		if p, ok := t.quick.read(data); ok {
+		if t.quick.read(data, p) {
 			return p, nil
 		}
+		t.release(p)
+		p = t.pointer()
 	}
-	p := t.pointer()
 	if err := json.Unmarshal(data, p); err != nil {
 		return nil, fmt.Errorf("reading a %s: %w", t.Name, err)
 	}
@@ -155,6 +159,9 @@ func (t *Type) Marshal(pointer any) ([]byte, error) {
 // Event returns the event that a pointer of Copy or Unmarshal points to.
 func (t *Type) Event(pointer any) domain.Event { return t.value(pointer) }
 
+// Release takes a pointer of Unmarshal back, to be used again, once Event has been taken from it.
+func (t *Type) Release(pointer any) { t.release(pointer) }
+
 // Privates calls visit for each private text of the event that a pointer of Copy or Unmarshal points to, in a fixed order.
 func (t *Type) Privates(pointer any, visit func(*domain.Private) error) error {
 	for _, p := range t.privates {
@@ -167,27 +174,29 @@ func (t *Type) Privates(pointer any, visit func(*domain.Private) error) error {
 
 func of[T domain.Event](aggregate string) *Type {
 	var zero T
+	pool := sync.Pool{New: func() any { return new(T) }}
 	return &Type{
 		Name:      zero.EventType(),
 		Aggregate: aggregate,
 		privates:  pathsTo(reflect.TypeFor[T]()),
-		pointer:   func() any { return new(T) },
+		pointer:   pool.Get,
 		value:     func(p any) domain.Event { return *p.(*T) },
+		release: func(p any) {
+			*p.(*T) = zero
+			pool.Put(p)
+		},
 	}
 }
 
 // quick reads and writes most events of a type, with the outcome of encoding/json.
 type quick struct {
-	read   func(data []byte) (pointer any, ok bool)
+	read   func(data []byte, pointer any) bool
 	append func(b []byte, pointer any) ([]byte, bool)
 }
 
 func quickly[T domain.Event](t *Type, read func(*scanner, *T), add func([]byte, *T) ([]byte, bool)) *Type {
 	t.quick = &quick{
-		read: func(data []byte) (any, bool) {
-			p := new(T)
-			return p, scan(data, func(s *scanner) { read(s, p) })
-		},
+		read:   func(data []byte, p any) bool { return scan(data, func(s *scanner) { read(s, p.(*T)) }) },
 		append: func(b []byte, p any) ([]byte, bool) { return add(b, p.(*T)) },
 	}
 	return t

@@ -141,7 +141,7 @@ func (r *received) metadata(entry []byte) bool {
 		if f.bytes == nil || f.number > 2 || !utf8.Valid(f.bytes) {
 			return false
 		}
-		pair[f.number-1] = string(f.bytes)
+		pair[f.number-1] = text(f.bytes)
 		return true
 	})
 	if r.event.Metadata == nil {
@@ -149,6 +149,22 @@ func (r *received) metadata(entry []byte) bool {
 	}
 	r.event.Metadata[pair[0]] = pair[1]
 	return plain
+}
+
+// usual are the texts that the metadata of most events consist of.
+var usual = map[string]string{}
+
+func init() {
+	for _, s := range []string{"type", "content-type", "created", "application/json"} {
+		usual[s] = s
+	}
+}
+
+func text(b []byte) string {
+	if s, ok := usual[string(b)]; ok {
+		return s
+	}
+	return string(b)
 }
 
 // field is one of a message: bytes, never nil, or else a varint.

@@ -1,8 +1,6 @@
 package reveals
 
 import (
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -11,8 +9,72 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/kdesk/client-secrets/domain"
+	"github.com/kdesk/client-secrets/domain/member"
 	"github.com/kdesk/client-secrets/domain/reveal"
 )
+
+// batch is what a batch of events does to the tables.
+type batch struct {
+	events   []domain.Recorded
+	rows     []int // the events that become rows
+	months   []time.Time
+	withheld []mark
+	erased   []erasure // members who were erased
+}
+
+// mark says that an event withheld a reveal.
+type mark struct{ workspace, of, event uuid.UUID }
+
+// person is a member of a workspace.
+type person struct {
+	workspace uuid.UUID
+	id        string
+}
+
+// erasure is an event that erases a person.
+type erasure struct {
+	person
+	event int
+}
+
+func foldBatch(events []domain.Recorded) *batch {
+	b := &batch{events: events, rows: make([]int, 0, len(events))}
+	for i := range events {
+		e := &events[i]
+		switch v := e.Event.(type) {
+		case member.Erased:
+			b.erased = append(b.erased, erasure{person{e.Meta.Workspace, v.ID}, i})
+			continue
+		case reveal.Withheld:
+			b.withheld = append(b.withheld, mark{e.Meta.Workspace, v.Of, e.ID})
+		case reveal.FieldRevealed, reveal.FileDownloaded, reveal.Denied:
+		default:
+			continue
+		}
+		b.rows = append(b.rows, i)
+		b.addMonth(e.At.UTC())
+	}
+	return b
+}
+
+// addMonth notes the first moment of the month that at is in.
+func (b *batch) addMonth(at time.Time) {
+	month := func(m time.Time) bool { return m.Year() == at.Year() && m.Month() == at.Month() }
+	if n := len(b.months); n > 0 && month(b.months[n-1]) || slices.ContainsFunc(b.months, month) {
+		return
+	}
+	b.months = append(b.months, time.Date(at.Year(), at.Month(), 1, 0, 0, 0, 0, time.UTC))
+}
+
+// reasonOf returns the reason that the row of an event has after the batch: it is gone if its member was erased later.
+func (b *batch) reasonOf(event int, r *row) string {
+	if r.reason != "" && slices.ContainsFunc(b.erased, func(e erasure) bool {
+		return e.event > event && e.person == person{r.workspace, r.member}
+	}) {
+		return domain.ErasedText
+	}
+	return r.reason
+}
 
 // row is a row of the table.
 type row struct {
@@ -29,97 +91,37 @@ type row struct {
 	ticket       string
 	reason       string
 	code         string
-	decision     []byte
-	evidence     []byte
+	decision     domain.Decision
 	flags        []string
 	retryOf      uuid.UUID
 	of           uuid.UUID
 }
 
-// batch is what a batch of events does to the table.
-type batch struct {
-	rows     []row
-	withheld []int    // those of the rows
-	erased   []person // members who were erased
-}
-
-func foldBatch(events []domain.Recorded) *batch {
-	b := &batch{rows: make([]row, 0, len(events))}
-	for i := range events {
-		r, ok := rowOf(&events[i])
-		if !ok {
-			if m, ok := erasedMember(events[i]); ok {
-				b.eraseReasons(m)
-			}
-			continue
-		}
-		b.rows = append(b.rows, r)
-		if r.kind == Withheld {
-			b.withheld = append(b.withheld, len(b.rows)-1)
-		}
-	}
-	return b
-}
-
-// eraseReasons does to the batch's own rows so far what eraseStored does to those stored.
-func (b *batch) eraseReasons(m person) {
-	b.erased = append(b.erased, m)
-	for i := range b.rows {
-		if r := &b.rows[i]; r.member == m.id && r.workspace == m.workspace && r.reason != "" {
-			r.reason = domain.ErasedText
-		}
-	}
-}
-
-func rowOf(e *domain.Recorded) (row, bool) {
+func rowOf(e *domain.Recorded) row {
 	r := row{
 		workspace: e.Meta.Workspace, position: int64(e.Position), at: e.At, eventID: e.ID, actorKind: string(e.Meta.Actor.Kind),
 	}
-	var decision *domain.Decision
 	switch v := e.Event.(type) {
 	case reveal.FieldRevealed:
-		decision = r.shown(Revealed, &v)
+		r.shown(Revealed, &v)
 	case reveal.FileDownloaded:
 		shown := reveal.FieldRevealed(v)
-		decision = r.shown(Downloaded, &shown)
+		r.shown(Downloaded, &shown)
 	case reveal.Denied:
 		r.kind, r.secret, r.field, r.member = Denied, v.Secret, v.Field, v.Member
-		r.ticket, r.code, decision = v.Ticket, v.Code, &v.Decision
+		r.ticket, r.code, r.decision = v.Ticket, v.Code, v.Decision
 	case reveal.Withheld:
 		r.kind, r.secret, r.field, r.member = Withheld, v.Secret, v.Field, v.Member
-		r.of, r.code, decision = v.Of, v.Code, &v.Decision
-	default:
-		return row{}, false
+		r.of, r.code, r.decision = v.Of, v.Code, v.Decision
 	}
-	r.pack(decision)
 	r.field, r.ticket, r.reason, r.code = storable(r.field), storable(r.ticket), storable(r.reason), storable(r.code)
-	return r, true
+	return r
 }
 
-// shown fills in what was given out and returns the decision that let it out.
-func (r *row) shown(kind Kind, v *reveal.FieldRevealed) *domain.Decision {
+// shown fills in what was given out.
+func (r *row) shown(kind Kind, v *reveal.FieldRevealed) {
 	r.kind, r.secret, r.field, r.valueVersion, r.member = kind, v.Secret, v.Field, int32(v.ValueVersion), v.Member
-	r.ticket, r.reason, r.flags, r.retryOf = v.Ticket, v.Reason.Text, v.Flags, v.RetryOf
-	return &v.Decision
-}
-
-// pack writes a decision into the row: its evidence apart, which leaves an empty list in the JSON.
-func (r *row) pack(d *domain.Decision) {
-	rest := *d
-	rest.Evidence = rest.Evidence[:0]
-	r.decision = rest.AppendJSON(make([]byte, 0, 128))
-	r.evidence = packEvidence(make([]byte, 0, 128), d.Evidence)
-}
-
-// unpack reads what pack wrote.
-func unpack(decision, evidence []byte) (d domain.Decision, err error) {
-	if err := json.Unmarshal(decision, &d); err != nil {
-		return d, fmt.Errorf("reading a decision: %w", err)
-	}
-	if d.Evidence, err = unpackEvidence(d.Evidence, evidence); err != nil {
-		return d, fmt.Errorf("reading the evidence of a decision: %w", err)
-	}
-	return d, nil
+	r.ticket, r.reason, r.decision, r.flags, r.retryOf = v.Ticket, v.Reason.Text, v.Decision, v.Flags, v.RetryOf
 }
 
 // storable returns s as PostgreSQL takes it: valid UTF-8 without NUL.
@@ -129,20 +131,3 @@ func storable(s string) string {
 	}
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }
-
-// months returns the first moments of the months that the rows are in.
-func (b *batch) months() []time.Time {
-	var months []time.Time
-	for i := range b.rows {
-		at := b.rows[i].at.UTC()
-		if n := len(months); n > 0 && sameMonth(months[n-1], at) {
-			continue
-		}
-		if m := time.Date(at.Year(), at.Month(), 1, 0, 0, 0, 0, time.UTC); !slices.Contains(months, m) {
-			months = append(months, m)
-		}
-	}
-	return months
-}
-
-func sameMonth(a, b time.Time) bool { return a.Year() == b.Year() && a.Month() == b.Month() }

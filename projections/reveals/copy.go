@@ -2,6 +2,7 @@ package reveals
 
 import (
 	"encoding/binary"
+	"io"
 	"strings"
 	"time"
 
@@ -13,27 +14,74 @@ var columns = strings.Join([]string{"workspace", "position", "at", "event_id", "
 
 const columnCount = 18
 
-// copied are rows in PostgreSQL's binary COPY format (its manual, "COPY", "Binary Format"), made without the boxing and the
-// look-ups that pgx.CopyFrom needs for each value: they cost about as much as folding the events.
-type copied []byte
-
-func copyOf(rows []row) []byte {
-	b := make(copied, 0, 512*len(rows)+64)
-	b = append(b, "PGCOPY\n\xff\r\n\x00"+"\x00\x00\x00\x00"+"\x00\x00\x00\x00"...) // flags and length of an extension: none
-	for i := range rows {
-		b = b.row(&rows[i])
-	}
-	return append(b, 0xff, 0xff)
+// copying reads as the rows of a batch in PostgreSQL's binary COPY format (its manual, "COPY", "Binary Format"). They are
+// made piece by piece, while PostgreSQL takes those before, and without the boxing and the look-ups that pgx.CopyFrom needs for
+// each value: they cost about as much as folding the events.
+type copying struct {
+	batch *batch
+	next  int    // of the batch's rows
+	made  copied // reused for each piece
+	rest  []byte // of what was made
 }
+
+// copyPiece is about how much is made at once, in bytes: what pgx sends at once.
+const copyPiece = 64 << 10
+
+func newCopying(b *batch) *copying {
+	c := &copying{batch: b, made: make(copied, 0, copyPiece+copyPiece/8)}
+	c.made = append(c.made, "PGCOPY\n\xff\r\n\x00"+"\x00\x00\x00\x00"+"\x00\x00\x00\x00"...) // flags and length of an extension: none
+	c.make()
+	return c
+}
+
+// make makes the next piece. The last one ends the copy.
+func (c *copying) make() {
+	for ; c.next < len(c.batch.rows) && len(c.made) < copyPiece; c.next++ {
+		event := c.batch.rows[c.next]
+		r := rowOf(&c.batch.events[event])
+		r.reason = c.batch.reasonOf(event, &r)
+		c.made = c.made.row(&r)
+	}
+	if c.next == len(c.batch.rows) {
+		c.made = append(c.made, 0xff, 0xff)
+		c.next++
+	}
+	c.rest = c.made
+}
+
+// Read implements io.Reader.
+func (c *copying) Read(p []byte) (int, error) {
+	if len(c.rest) == 0 {
+		if c.next > len(c.batch.rows) {
+			return 0, io.EOF
+		}
+		c.made = c.made[:0]
+		c.make()
+	}
+	n := copy(p, c.rest)
+	c.rest = c.rest[n:]
+	return n, nil
+}
+
+// copied are rows, or a part of one.
+type copied []byte
 
 func (b copied) row(r *row) copied {
 	b = binary.BigEndian.AppendUint16(b, columnCount)
 	b = b.id(r.workspace).int64(r.position).time(r.at).id(r.eventID).text(string(r.kind)).id(r.secret).text(r.field)
 	b = binary.BigEndian.AppendUint32(b.length(4), uint32(r.valueVersion))
 	b = b.text(r.member).text(r.actorKind).text(r.ticket).text(r.reason).text(r.code)
-	b = append(b.length(len(r.decision)), r.decision...)
-	b = append(b.length(len(r.evidence)), r.evidence...)
+	b = b.measured(func(b copied) copied { return appendDecision(b, r.decision) })
+	b = b.measured(func(b copied) copied { return packEvidence(b, r.decision.Evidence) })
 	return b.texts(r.flags).idOrNull(r.retryOf).idOrNull(r.of)
+}
+
+// measured writes the length of a value before what add writes of it.
+func (b copied) measured(add func(copied) copied) copied {
+	at := len(b)
+	b = add(b.length(0))
+	binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at-4))
+	return b
 }
 
 func (b copied) length(n int) copied { return binary.BigEndian.AppendUint32(b, uint32(n)) }
@@ -64,11 +112,11 @@ func (b copied) texts(list []string) copied {
 	if len(list) == 0 {
 		return b.null()
 	}
-	at := len(b)
-	b = b.length(0).length(1).length(0).length(textType).length(len(list)).length(1)
-	for _, s := range list {
-		b = b.text(s)
-	}
-	binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at-4))
-	return b
+	return b.measured(func(b copied) copied {
+		b = b.length(1).length(0).length(textType).length(len(list)).length(1)
+		for _, s := range list {
+			b = b.text(s)
+		}
+		return b
+	})
 }

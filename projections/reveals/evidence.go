@@ -2,7 +2,9 @@ package reveals
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/google/uuid"
@@ -15,6 +17,23 @@ import (
 // the fact before. Otherwise the bytes are the stream's kind and its UUID, 16 bytes; or, behind a length of plainName and
 // another one (uvarint), a name that is made in another way.
 const plainName = 255
+
+// appendDecision appends the JSON of a decision, whose list of evidence is left empty: that is packed apart.
+func appendDecision(b []byte, d domain.Decision) []byte {
+	d.Evidence = d.Evidence[:0]
+	return d.AppendJSON(b)
+}
+
+// readDecision reads a decision and its evidence.
+func readDecision(decision, evidence []byte) (d domain.Decision, err error) {
+	if err := json.Unmarshal(decision, &d); err != nil {
+		return d, fmt.Errorf("reading a decision: %w", err)
+	}
+	if d.Evidence, err = unpackEvidence(d.Evidence, evidence); err != nil {
+		return d, fmt.Errorf("reading the evidence of a decision: %w", err)
+	}
+	return d, nil
+}
 
 // packEvidence appends the packed form of facts.
 func packEvidence(b []byte, facts []domain.Evidence) []byte {
@@ -34,7 +53,7 @@ func packEvidence(b []byte, facts []domain.Evidence) []byte {
 func packStream(b []byte, stream string) []byte {
 	kind := domain.StreamKind(stream)
 	// A UUID is written in lower case; one that is not would read back differently.
-	if id, err := domain.StreamID(stream); err == nil && kind != "" && len(kind)+len(id) < plainName && strings.ToLower(stream) == stream {
+	if id, err := domain.StreamID(stream); err == nil && kind != "" && len(kind)+len(id) < plainName && !strings.ContainsAny(stream, "ABCDEF") {
 		b = append(append(b, byte(len(kind)+len(id))), kind...)
 		return append(b, id[:]...)
 	}

@@ -5,16 +5,13 @@
 package reveals
 
 import (
-	"bytes"
 	"context"
 	_ "embed"
 	"fmt"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/kdesk/client-secrets/domain"
-	"github.com/kdesk/client-secrets/domain/member"
 	"github.com/kdesk/client-secrets/projections"
 	"github.com/kdesk/client-secrets/projections/once"
 )
@@ -55,7 +52,7 @@ func (Projector) Apply(ctx context.Context, tx pgx.Tx, events []domain.Recorded)
 	if len(b.rows) == 0 {
 		return nil
 	}
-	if err := makePartitions(ctx, tx, b.months()); err != nil {
+	if err := makePartitions(ctx, tx, b.months); err != nil {
 		return err
 	}
 	if err := b.copy(ctx, tx); err != nil {
@@ -65,7 +62,7 @@ func (Projector) Apply(ctx context.Context, tx pgx.Tx, events []domain.Recorded)
 }
 
 func (b *batch) copy(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Conn().PgConn().CopyFrom(ctx, bytes.NewReader(copyOf(b.rows)), "COPY reveal ("+columns+") FROM STDIN (FORMAT binary)")
+	_, err := tx.Conn().PgConn().CopyFrom(ctx, newCopying(b), "COPY reveal ("+columns+") FROM STDIN (FORMAT binary)")
 	if err != nil {
 		return fmt.Errorf("copying reveals: %w", err)
 	}
@@ -78,9 +75,9 @@ func (b *batch) markWithheld(ctx context.Context, tx pgx.Tx) error {
 		return nil
 	}
 	queue := &pgx.Batch{}
-	for _, i := range b.withheld {
+	for _, m := range b.withheld {
 		queue.Queue(`INSERT INTO withheld (workspace, of, event_id) VALUES ($1, $2, $3)
-			ON CONFLICT (workspace, of) DO UPDATE SET event_id = excluded.event_id`, b.rows[i].workspace, b.rows[i].of, b.rows[i].eventID)
+			ON CONFLICT (workspace, of) DO UPDATE SET event_id = excluded.event_id`, m.workspace, m.of, m.event)
 	}
 	if err := tx.SendBatch(ctx, queue).Close(); err != nil {
 		return fmt.Errorf("marking withheld reveals: %w", err)
@@ -97,15 +94,4 @@ func (b *batch) eraseStored(ctx context.Context, tx pgx.Tx) error {
 		}
 	}
 	return nil
-}
-
-// person is a member of a workspace.
-type person struct {
-	workspace uuid.UUID
-	id        string
-}
-
-func erasedMember(e domain.Recorded) (person, bool) {
-	v, ok := e.Event.(member.Erased)
-	return person{e.Meta.Workspace, v.ID}, ok
 }

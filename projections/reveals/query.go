@@ -170,6 +170,6 @@ func scan(row pgx.CollectableRow) (r Reveal, err error) {
 			*to = *from
 		}
 	}
-	r.Decision, err = unpack(decision, evidence)
+	r.Decision, err = readDecision(decision, evidence)
 	return r, err
 }
