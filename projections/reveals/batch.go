@@ -16,10 +16,19 @@ import (
 // batch is what a batch of events does to the tables.
 type batch struct {
 	events   []domain.Recorded
-	rows     []int // the events that become rows
-	months   []time.Time
+	months   []month
 	withheld []mark
 	erased   []erasure // members who were erased
+}
+
+// month is what becomes rows of the partition of a month.
+type month struct {
+	first time.Time // its first moment (UTC)
+	rows  []int     // index of the events
+}
+
+func (m *month) has(at time.Time) bool {
+	return m.first.Year() == at.Year() && m.first.Month() == at.Month()
 }
 
 // mark says that an event withheld a reveal.
@@ -38,7 +47,7 @@ type erasure struct {
 }
 
 func foldBatch(events []domain.Recorded) *batch {
-	b := &batch{events: events, rows: make([]int, 0, len(events))}
+	b := &batch{events: events}
 	for i := range events {
 		e := &events[i]
 		switch v := e.Event.(type) {
@@ -51,29 +60,32 @@ func foldBatch(events []domain.Recorded) *batch {
 		default:
 			continue
 		}
-		b.rows = append(b.rows, i)
-		b.addMonth(e.At.UTC())
+		m := b.monthOf(e.At.UTC())
+		m.rows = append(m.rows, i)
 	}
 	return b
 }
 
-// addMonth notes the first moment of the month that at is in.
-func (b *batch) addMonth(at time.Time) {
-	month := func(m time.Time) bool { return m.Year() == at.Year() && m.Month() == at.Month() }
-	if n := len(b.months); n > 0 && month(b.months[n-1]) || slices.ContainsFunc(b.months, month) {
-		return
+// monthOf returns the month that at is in, mostly that of the event before.
+func (b *batch) monthOf(at time.Time) *month {
+	for i := len(b.months) - 1; i >= 0; i-- {
+		if b.months[i].has(at) {
+			return &b.months[i]
+		}
 	}
-	b.months = append(b.months, time.Date(at.Year(), at.Month(), 1, 0, 0, 0, 0, time.UTC))
+	b.months = append(b.months, month{first: time.Date(at.Year(), at.Month(), 1, 0, 0, 0, 0, time.UTC)})
+	return &b.months[len(b.months)-1]
 }
 
-// reasonOf returns the reason that the row of an event has after the batch: it is gone if its member was erased later.
-func (b *batch) reasonOf(event int, r *row) string {
+// row returns the row of an event as it is after the batch: without its reason if the member was erased later.
+func (b *batch) row(event int) row {
+	r := rowOf(&b.events[event])
 	if r.reason != "" && slices.ContainsFunc(b.erased, func(e erasure) bool {
 		return e.event > event && e.person == person{r.workspace, r.member}
 	}) {
-		return domain.ErasedText
+		r.reason = domain.ErasedText
 	}
-	return r.reason
+	return r
 }
 
 // row is a row of the table.

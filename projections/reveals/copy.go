@@ -14,21 +14,22 @@ var columns = strings.Join([]string{"workspace", "position", "at", "event_id", "
 
 const columnCount = 18
 
-// copying reads as the rows of a batch in PostgreSQL's binary COPY format (its manual, "COPY", "Binary Format"). They are
+// copying reads as rows of a batch in PostgreSQL's binary COPY format (its manual, "COPY", "Binary Format"). They are
 // made piece by piece, while PostgreSQL takes those before, and without the boxing and the look-ups that pgx.CopyFrom needs for
 // each value: they cost about as much as folding the events.
 type copying struct {
 	batch *batch
-	next  int    // of the batch's rows
+	rows  []int  // the events that are to become rows
 	made  copied // reused for each piece
 	rest  []byte // of what was made
+	ended bool
 }
 
 // copyPiece is about how much is made at once, in bytes: what pgx sends at once.
 const copyPiece = 64 << 10
 
-func newCopying(b *batch) *copying {
-	c := &copying{batch: b, made: make(copied, 0, copyPiece+copyPiece/8)}
+func newCopying(b *batch, rows []int) *copying {
+	c := &copying{batch: b, rows: rows, made: make(copied, 0, copyPiece+copyPiece/8)}
 	c.made = append(c.made, "PGCOPY\n\xff\r\n\x00"+"\x00\x00\x00\x00"+"\x00\x00\x00\x00"...) // flags and length of an extension: none
 	c.make()
 	return c
@@ -36,15 +37,12 @@ func newCopying(b *batch) *copying {
 
 // make makes the next piece. The last one ends the copy.
 func (c *copying) make() {
-	for ; c.next < len(c.batch.rows) && len(c.made) < copyPiece; c.next++ {
-		event := c.batch.rows[c.next]
-		r := rowOf(&c.batch.events[event])
-		r.reason = c.batch.reasonOf(event, &r)
-		c.made = c.made.row(&r)
+	for len(c.rows) > 0 && len(c.made) < copyPiece {
+		r := c.batch.row(c.rows[0])
+		c.made, c.rows = c.made.row(&r), c.rows[1:]
 	}
-	if c.next == len(c.batch.rows) {
-		c.made = append(c.made, 0xff, 0xff)
-		c.next++
+	if len(c.rows) == 0 {
+		c.made, c.ended = append(c.made, 0xff, 0xff), true
 	}
 	c.rest = c.made
 }
@@ -52,7 +50,7 @@ func (c *copying) make() {
 // Read implements io.Reader.
 func (c *copying) Read(p []byte) (int, error) {
 	if len(c.rest) == 0 {
-		if c.next > len(c.batch.rows) {
+		if c.ended {
 			return 0, io.EOF
 		}
 		c.made = c.made[:0]
@@ -70,7 +68,7 @@ func (b copied) row(r *row) copied {
 	b = binary.BigEndian.AppendUint16(b, columnCount)
 	b = b.id(r.workspace).int64(r.position).time(r.at).id(r.eventID).text(string(r.kind)).id(r.secret).text(r.field)
 	b = binary.BigEndian.AppendUint32(b.length(4), uint32(r.valueVersion))
-	b = b.text(r.member).text(r.actorKind).text(r.ticket).text(r.reason).text(r.code)
+	b = b.text(r.member).text(r.actorKind).textOrNull(r.ticket).textOrNull(r.reason).textOrNull(r.code)
 	b = b.measured(func(b copied) copied { return appendDecision(b, r.decision) })
 	b = b.measured(func(b copied) copied { return packEvidence(b, r.decision.Evidence) })
 	return b.texts(r.flags).idOrNull(r.retryOf).idOrNull(r.of)
@@ -89,6 +87,13 @@ func (b copied) length(n int) copied { return binary.BigEndian.AppendUint32(b, u
 func (b copied) null() copied { return b.length(-1) }
 
 func (b copied) text(s string) copied { return append(b.length(len(s)), s...) }
+
+func (b copied) textOrNull(s string) copied {
+	if s == "" {
+		return b.null()
+	}
+	return b.text(s)
+}
 
 func (b copied) id(v uuid.UUID) copied { return append(b.length(len(v)), v[:]...) }
 

@@ -18,7 +18,7 @@ var indexes = `
 CREATE UNIQUE INDEX IF NOT EXISTS reveal_key ON reveal (workspace, position, at);
 CREATE INDEX IF NOT EXISTS reveal_by_secret ON reveal (` + bySecret.number("secret", "workspace") + `, position);
 CREATE INDEX IF NOT EXISTS reveal_by_member ON reveal (` + byMember.number("member", "workspace") + `, position);
-CREATE INDEX IF NOT EXISTS reveal_by_ticket ON reveal (` + byTicket.number("ticket", "workspace") + `, position) WHERE ticket <> '';
+CREATE INDEX IF NOT EXISTS reveal_by_ticket ON reveal (` + byTicket.number("ticket", "workspace") + `, position) WHERE ticket IS NOT NULL;
 CREATE INDEX IF NOT EXISTS reveal_refused ON reveal (workspace, kind, position) WHERE kind <> 'revealed';
 `
 

@@ -3,17 +3,16 @@ package reveals
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
 // makePartitions makes the partitions of months that have none yet. A partition is attached, not created in place, since
 // that lets queries go on meanwhile.
-func makePartitions(ctx context.Context, tx pgx.Tx, months []time.Time) error {
+func makePartitions(ctx context.Context, tx pgx.Tx, months []month) error {
 	names := make([]string, len(months))
 	for i, m := range months {
-		names[i] = partitionName(m)
+		names[i] = m.partition()
 	}
 	rows, err := tx.Query(ctx, `SELECT relname::text FROM pg_class
 		WHERE relnamespace = current_schema()::regnamespace AND relname = ANY($1)`, names)
@@ -32,18 +31,19 @@ func makePartitions(ctx context.Context, tx pgx.Tx, months []time.Time) error {
 		if known[names[i]] {
 			continue
 		}
-		if _, err := tx.Exec(ctx, partitionSQL(m)); err != nil {
+		if _, err := tx.Exec(ctx, m.partitionSQL()); err != nil {
 			return fmt.Errorf("making partition %s: %w", names[i], err)
 		}
 	}
 	return nil
 }
 
-func partitionName(month time.Time) string { return "reveal_" + month.Format("2006_01") }
+// partition returns the name of the month's partition.
+func (m *month) partition() string { return "reveal_" + m.first.Format("2006_01") }
 
-func partitionSQL(month time.Time) string {
+func (m *month) partitionSQL() string {
 	const bound = "2006-01-02 15:04:05+00"
 	return fmt.Sprintf(`CREATE TABLE %[1]s (LIKE reveal INCLUDING ALL);
 		ALTER TABLE reveal ATTACH PARTITION %[1]s FOR VALUES FROM ('%[2]s') TO ('%[3]s')`,
-		partitionName(month), month.Format(bound), month.AddDate(0, 1, 0).Format(bound))
+		m.partition(), m.first.Format(bound), m.first.AddDate(0, 1, 0).Format(bound))
 }

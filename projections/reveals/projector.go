@@ -49,7 +49,7 @@ func (Projector) Apply(ctx context.Context, tx pgx.Tx, events []domain.Recorded)
 	if err := b.eraseStored(ctx, tx); err != nil {
 		return err
 	}
-	if len(b.rows) == 0 {
+	if len(b.months) == 0 {
 		return nil
 	}
 	if err := makePartitions(ctx, tx, b.months); err != nil {
@@ -62,9 +62,11 @@ func (Projector) Apply(ctx context.Context, tx pgx.Tx, events []domain.Recorded)
 }
 
 func (b *batch) copy(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Conn().PgConn().CopyFrom(ctx, newCopying(b), "COPY reveal ("+columns+") FROM STDIN (FORMAT binary)")
-	if err != nil {
-		return fmt.Errorf("copying reveals: %w", err)
+	for _, m := range b.months { // each into its partition: having PostgreSQL choose for each row costs a fifth of the copy
+		sql := "COPY " + m.partition() + " (" + columns + ") FROM STDIN (FORMAT binary)"
+		if _, err := tx.Conn().PgConn().CopyFrom(ctx, newCopying(b, m.rows), sql); err != nil {
+			return fmt.Errorf("copying reveals: %w", err)
+		}
 	}
 	return nil
 }
@@ -88,7 +90,7 @@ func (b *batch) markWithheld(ctx context.Context, tx pgx.Tx) error {
 // eraseStored makes the reasons of erased members read as the log reads from now on.
 func (b *batch) eraseStored(ctx context.Context, tx pgx.Tx) error {
 	for _, m := range b.erased {
-		if _, err := tx.Exec(ctx, "UPDATE reveal SET reason = $3 WHERE workspace = $1 AND "+byMember.is("$2")+" AND reason <> ''",
+		if _, err := tx.Exec(ctx, "UPDATE reveal SET reason = $3 WHERE workspace = $1 AND "+byMember.is("$2")+" AND reason IS NOT NULL",
 			m.workspace, m.id, domain.ErasedText); err != nil {
 			return fmt.Errorf("erasing a member's reasons: %w", err)
 		}

@@ -113,7 +113,7 @@ func listSQL(workspace uuid.UUID, f Filter, page projections.Page) (string, []an
 		and(byMember.is("?"), f.Member)
 	}
 	if f.Ticket != "" {
-		and("ticket <> '' AND "+byTicket.is("?"), f.Ticket)
+		and(byTicket.is("?"), f.Ticket)
 	}
 	switch f.Kind {
 	case "":
@@ -152,8 +152,8 @@ func listSQL(workspace uuid.UUID, f Filter, page projections.Page) (string, []an
 	return sql + " ORDER BY position " + direction + " LIMIT " + strconv.Itoa(page.Size()+1), args, nil
 }
 
-const selected = `event_id, position, at, kind, secret, field, value_version, member, actor_kind, ticket, reason, code,
-	decision, evidence, flags, retry_of, of,
+const selected = `event_id, position, at, kind, secret, field, value_version, member, actor_kind,
+	coalesce(ticket, ''), coalesce(reason, ''), coalesce(code, ''), decision, evidence, flags, retry_of, of,
 	(SELECT w.event_id FROM reveals.withheld w WHERE w.workspace = r.workspace AND w.of = r.event_id)`
 
 func scan(row pgx.CollectableRow) (r Reveal, err error) {

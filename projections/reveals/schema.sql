@@ -11,9 +11,9 @@ CREATE TABLE reveal (
 	value_version integer     NOT NULL,             -- 0 unless revealed or downloaded
 	member        text        NOT NULL COLLATE "C",
 	actor_kind    text        NOT NULL COLLATE "C",
-	ticket        text        NOT NULL COLLATE "C", -- empty if none
-	reason        text        NOT NULL,
-	code          text        NOT NULL COLLATE "C", -- of a refusal
+	ticket        text        COLLATE "C",
+	reason        text,
+	code          text        COLLATE "C",          -- of a refusal
 	decision      text        NOT NULL,             -- JSON of our own making: checking it again would cost a third of a rebuild
 	evidence      bytea       NOT NULL,             -- of the decision, packed: as JSON it would be half of the table
 	flags         text[],
