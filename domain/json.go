@@ -1,8 +1,11 @@
 package domain
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"strconv"
+
+	"github.com/google/uuid"
 )
 
 // Decisions are written with every reveal, into the log, the answer and the read model. What is here writes the bytes that
@@ -18,6 +21,18 @@ func AppendText(b []byte, s string) []byte {
 	}
 	b = append(b, '"')
 	b = append(b, s...)
+	return append(b, '"')
+}
+
+// AppendID appends an id as encoding/json writes it.
+func AppendID(b []byte, id uuid.UUID) []byte {
+	b = append(b, '"')
+	for i, part := range [...][]byte{id[:4], id[4:6], id[6:8], id[8:10], id[10:]} {
+		if i > 0 {
+			b = append(b, '-')
+		}
+		b = hex.AppendEncode(b, part)
+	}
 	return append(b, '"')
 }
 

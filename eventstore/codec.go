@@ -52,6 +52,7 @@ func (c *Codec) marshal(ctx context.Context, t *catalog.Type, id uuid.UUID, subj
 		return json.Marshal(e)
 	}
 	p, place, loaded := t.Copy(e), 0, false
+	defer t.Release(p)
 	err := t.Privates(p, func(text *domain.Private) error {
 		place++
 		if text.Text == "" {

@@ -199,24 +199,30 @@ func (f *Feed) replace(w *window) {
 	close(f.window.Swap(w).changed)
 }
 
-// collect adds to a batch what follows it, up to max events. The batch must not end before the window begins.
+// collect adds to a batch what follows it, up to max events. The batch must not end before the window begins. What is all
+// that a batch has is shared, not copied, as far as it is in one piece.
 func (w *window) collect(b *Batch, filter Filter, max int) {
 	first := sort.Search(len(w.chunks), func(i int) bool { return Position(w.chunks[i].last().Position) > b.To })
 	for _, c := range w.chunks[first:] {
 		c = c[sort.Search(len(c), func(i int) bool { return Position(c[i].Position) > b.To }):]
-		if len(filter.StreamPrefixes) == 0 && b.Events == nil && len(c) <= max {
-			b.Events = c[:len(c):len(c)] // shared, not copied
-			b.reached(c.last())
-			continue
-		}
-		for i := range c {
+		for len(c) > 0 {
 			if len(b.Events) >= max {
 				return
 			}
-			if filter.Matches(c[i].Stream) {
-				b.Events = append(b.Events, c[i])
+			run := 0
+			for run < min(len(c), max-len(b.Events)) && filter.Matches(c[run].Stream) {
+				run++
 			}
-			b.reached(&c[i])
+			switch {
+			case run == 0:
+				run = 1 // left out
+			case b.Events == nil:
+				b.Events = c[:run:run]
+			default:
+				b.Events = append(b.Events, c[:run]...)
+			}
+			b.reached(&c[run-1])
+			c = c[run:]
 		}
 	}
 }

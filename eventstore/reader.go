@@ -101,11 +101,14 @@ func (r *Reader) fromPage(max int) Batch {
 	return b
 }
 
+// glance is how often a reader that lingers looks at what has come. Being woken by each event, of which there may be
+// thousands in a second, would take longer than handling them.
+const glance = 10 * time.Millisecond
+
 // fromWindow waits for something after the reader's position. The batch is empty and ends where it begins if the window
 // has meanwhile moved past it.
 func (r *Reader) fromWindow(ctx context.Context, max int, linger time.Duration) (Batch, error) {
 	b := Batch{From: r.Position(), To: r.Position()}
-	var full <-chan time.Time
 	for {
 		w := r.feed.window.Load()
 		if b.To < w.low {
@@ -115,13 +118,14 @@ func (r *Reader) fromWindow(ctx context.Context, max int, linger time.Duration) 
 		if len(b.Events) >= max || linger <= 0 && b.To > b.From {
 			return b, nil
 		}
-		if full == nil && b.To > b.From {
-			full = time.After(linger)
+		changed, look := w.changed, (<-chan time.Time)(nil)
+		if b.To > b.From {
+			changed, look = nil, time.After(min(linger, glance))
 		}
 		select {
-		case <-w.changed:
-		case <-full:
-			return b, nil
+		case <-changed:
+		case <-look:
+			linger -= glance
 		case <-ctx.Done():
 			return Batch{}, ctx.Err()
 		}

@@ -90,7 +90,7 @@ func (s *Server) upload(f *fiber.Ctx) error {
 	}
 	defer received.Drop(ctx)
 	f.SetUserContext(ctx)
-	return s.once(f, c, [32]byte(mac.Sum(nil)), func() error { return s.keep(ctx, f, c, received) })
+	return s.once(f, c, func() [32]byte { return [32]byte(mac.Sum(nil)) }, func() error { return s.keep(ctx, f, c, received) })
 }
 
 func (s *Server) keep(ctx context.Context, f *fiber.Ctx, c *call, received *upload.Received) error {

@@ -46,12 +46,12 @@ type answer struct {
 var errKeyReused = domain.Refuse(domain.Conflict, "idempotency_key_reused", "this Idempotency-Key was used with another request")
 
 // once has do carry out a change, unless the same request was answered before: then that answer is given again. A reveal is
-// carried out anew, as a repetition of the first.
-func (s *Server) once(f *fiber.Ctx, c *call, hash [32]byte, do func() error) error {
+// carried out anew, as a repetition of the first. hashOf is asked only if there is a key.
+func (s *Server) once(f *fiber.Ctx, c *call, hashOf func() [32]byte, do func() error) error {
 	if c.key == "" {
 		return do()
 	}
-	ctx, principal := f.UserContext(), c.principalKey()
+	ctx, principal, hash := f.UserContext(), c.principalKey(), hashOf()
 	reused, stored, err := s.Idempotency.Begin(ctx, c.workspace, principal, c.key, hash)
 	switch {
 	case err != nil:

@@ -123,7 +123,7 @@ func (s *Server) readBody(f *fiber.Ctx) (err error) {
 	if len(c.body) > 0 {
 		f.Request().SetBodyStream(bytes.NewReader(c.body), len(c.body)) // huma looks for a stream where bodies are streamed
 	}
-	return s.once(f, c, s.requestHash(f, c.body), f.Next)
+	return s.once(f, c, func() [32]byte { return s.requestHash(f, c.body) }, f.Next)
 }
 
 // checkBody refuses a body that is not plain JSON.

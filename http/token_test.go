@@ -2,11 +2,14 @@ package http
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -121,4 +124,17 @@ func TestAppendText(t *testing.T) {
 		answered{body: encoded}.parse(t, &back)
 		require.Equal(t, text, back)
 	})
+}
+
+func TestReceiptsAreWrittenAsJSON(t *testing.T) {
+	for _, r := range []Receipt{
+		{Flags: []string{}},
+		{EventID: uuid.New(), Stream: "reveals-1", Revision: 7, At: time.Date(2026, 3, 2, 8, 0, 0, 1200, time.UTC), Member: "d:<é>\"",
+			Decision: domain.Decision{Allowed: true, Via: "rule", Evidence: []domain.Evidence{{Stream: "ticket-1", Revision: 2}}},
+			Flags:    []string{"expired", "a&b"}},
+	} {
+		want, err := json.Marshal(r)
+		require.NoError(t, err)
+		require.Equal(t, string(want), string(appendReceipt(nil, r)))
+	}
 }

@@ -27,7 +27,9 @@ type Type struct {
 	Name      string
 	Aggregate string // kind of the streams it is in
 	privates  []path
+	listed    bool       // some private text is in a list, which a plain copy would share
 	pointer   func() any // to an empty one
+	set       func(pointer any, e domain.Event)
 	value     func(pointer any) domain.Event
 	release   func(pointer any)
 	quick     *quick // nil if there is none
@@ -125,9 +127,13 @@ func (t *Type) HasPrivate() bool { return len(t.privates) > 0 }
 
 // Copy returns a pointer to a copy of an event of this type, whose private text can be sealed for marshalling.
 func (t *Type) Copy(e domain.Event) any {
-	p := reflect.New(reflect.TypeOf(e))
-	p.Elem().Set(clone(reflect.ValueOf(e)))
-	return p.Interface()
+	p := t.pointer()
+	if t.listed {
+		reflect.ValueOf(p).Elem().Set(clone(reflect.ValueOf(e)))
+	} else {
+		t.set(p, e)
+	}
+	return p
 }
 
 // Unmarshal reads an event's JSON and returns a pointer to it. Its private text is still sealed.
@@ -159,7 +165,7 @@ func (t *Type) Marshal(pointer any) ([]byte, error) {
 // Event returns the event that a pointer of Copy or Unmarshal points to.
 func (t *Type) Event(pointer any) domain.Event { return t.value(pointer) }
 
-// Release takes a pointer of Unmarshal back, to be used again, once Event has been taken from it.
+// Release takes a pointer of Copy or Unmarshal back, to be used again.
 func (t *Type) Release(pointer any) { t.release(pointer) }
 
 // Privates calls visit for each private text of the event that a pointer of Copy or Unmarshal points to, in a fixed order.
@@ -175,11 +181,14 @@ func (t *Type) Privates(pointer any, visit func(*domain.Private) error) error {
 func of[T domain.Event](aggregate string) *Type {
 	var zero T
 	pool := sync.Pool{New: func() any { return new(T) }}
+	privates := pathsTo(reflect.TypeFor[T]())
 	return &Type{
 		Name:      zero.EventType(),
 		Aggregate: aggregate,
-		privates:  pathsTo(reflect.TypeFor[T]()),
+		privates:  privates,
+		listed:    slices.ContainsFunc(privates, func(p path) bool { return p.listed(reflect.TypeFor[T]()) }),
 		pointer:   pool.Get,
+		set:       func(p any, e domain.Event) { *p.(*T) = e.(T) },
 		value:     func(p any) domain.Event { return *p.(*T) },
 		release: func(p any) {
 			*p.(*T) = zero

@@ -46,6 +46,16 @@ func (p path) visit(v reflect.Value, visit func(*domain.Private) error) error {
 	return p[1:].visit(v.Field(p[0]), visit)
 }
 
+// listed tells whether a slice is on the way from a struct of this type.
+func (p path) listed(t reflect.Type) bool {
+	for _, i := range p {
+		if t = t.Field(i).Type; t.Kind() == reflect.Slice {
+			return true
+		}
+	}
+	return false
+}
+
 // clone copies a value so that its private text, also within slices, is not shared with the original.
 func clone(v reflect.Value) reflect.Value {
 	c := reflect.New(v.Type()).Elem()

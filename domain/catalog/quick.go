@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -32,14 +31,7 @@ func MarshalMeta(m domain.Meta) []byte {
 }
 
 func appendID(b []byte, name string, id uuid.UUID) []byte {
-	b = append(append(b, name...), '"')
-	for i, part := range [][]byte{id[:4], id[4:6], id[6:8], id[8:10], id[10:]} {
-		if i > 0 {
-			b = append(b, '-')
-		}
-		b = hex.AppendEncode(b, part)
-	}
-	return append(b, '"')
+	return domain.AppendID(append(b, name...), id)
 }
 
 // appendRevealed writes a reveal whose private text is sealed. It is false for one that is not.

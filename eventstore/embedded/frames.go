@@ -30,20 +30,14 @@ const (
 type chunk struct {
 	buf  []byte
 	ends []int
+	room int  // how much to have room for once there is something
 	text bool // the client wants ids as text
 }
 
-func newChunk(text bool) *chunk { return &chunk{text: text} }
+func newChunk(text bool) *chunk { return &chunk{text: text, room: 4 << 10} }
 
-// next is an empty chunk with room for as much as this one took: reads that fill one chunk fill many.
-func (c *chunk) next() *chunk {
-	n := &chunk{text: c.text}
-	if c.full() {
-		n.buf = make([]byte, 0, len(c.buf)+len(c.buf)/8)
-		n.ends = make([]int, 0, len(c.ends)+len(c.ends)/8)
-	}
-	return n
-}
+// next is an empty chunk that takes about as much room as this one once there is something: of one read, chunks are alike.
+func (c *chunk) next() *chunk { return &chunk{text: c.text, room: len(c.buf) + len(c.buf)/8} }
 
 func (c *chunk) full() bool { return len(c.buf) >= chunkBytes || len(c.ends) >= chunkFrames }
 
@@ -75,7 +69,7 @@ func (c *chunk) checkpoint(position uint64) {
 
 func (c *chunk) grow(n int) {
 	if c.buf == nil {
-		c.buf = make([]byte, 0, max(n, 4<<10))
+		c.buf = make([]byte, 0, max(n, c.room))
 	}
 }
 

@@ -29,7 +29,7 @@ type copying struct {
 const copyPiece = 64 << 10
 
 func newCopying(b *batch, rows []int) *copying {
-	c := &copying{batch: b, rows: rows, made: make(copied, 0, copyPiece+copyPiece/8)}
+	c := &copying{batch: b, rows: rows, made: make(copied, 0, min(512*len(rows)+64, copyPiece+copyPiece/8))}
 	c.made = append(c.made, "PGCOPY\n\xff\r\n\x00"+"\x00\x00\x00\x00"+"\x00\x00\x00\x00"...) // flags and length of an extension: none
 	c.make()
 	return c
