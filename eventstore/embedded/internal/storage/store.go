@@ -12,6 +12,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable/block"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -122,6 +123,7 @@ func (s *Store) pebbleOptions(o Options) *pebble.Options {
 	}
 	for i := range p.Levels {
 		p.Levels[i].BlockSize = 32 << 10
+		p.Levels[i].Compression = func() *block.CompressionProfile { return block.FastestCompression }
 		p.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
 	return p
