@@ -2,6 +2,7 @@ package reveals
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"strings"
 	"time"
@@ -47,8 +48,16 @@ func (c *copying) make() {
 	c.rest = c.made
 }
 
-// Read implements io.Reader.
-func (c *copying) Read(p []byte) (int, error) {
+var errUnmade = errors.New("making the rows of a batch panicked")
+
+// Read implements io.Reader. It is called by a goroutine of pgx, where a panic would end the process: it becomes an error here,
+// after which the events come one by one and the first piece, made by newCopying, tells more.
+func (c *copying) Read(p []byte) (n int, err error) {
+	defer func() {
+		if recover() != nil {
+			err = errUnmade
+		}
+	}()
 	if len(c.rest) == 0 {
 		if c.ended {
 			return 0, io.EOF
@@ -56,7 +65,7 @@ func (c *copying) Read(p []byte) (int, error) {
 		c.made = c.made[:0]
 		c.make()
 	}
-	n := copy(p, c.rest)
+	n = copy(p, c.rest)
 	c.rest = c.rest[n:]
 	return n, nil
 }
