@@ -73,6 +73,8 @@ func (c Codes) deliver(ctx context.Context, e domain.Recorded, asked verificatio
 	if err := c.Mailer.Send(ctx, codeMail(asked, to, code)); err != nil {
 		return fmt.Errorf("sending: %w", err)
 	}
+	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), recordTimeout) // also when the process is about to end
+	defer cancel()
 	err = c.note(ctx, e, asked, "sent", func(s verification.State) ([]domain.Event, error) {
 		return verification.Sent(s, asked.Challenge, asked.Member, c.Run.Now())
 	})

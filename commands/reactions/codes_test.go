@@ -185,6 +185,26 @@ func TestAnotherProcessGoesOnWhereOneStopped(t *testing.T) {
 	assert.Len(t, s.inbox.Mails(), 3)
 }
 
+// ending is a mail server that takes a mail just before the process ends.
+type ending struct{ reactions.Mailer }
+
+func (e ending) Send(ctx context.Context, m reactions.Mail) error {
+	err := e.Mailer.Send(ctx, m)
+	<-ctx.Done()
+	return err
+}
+
+func TestWhatWasSentIsOnRecordThoughTheProcessEnds(t *testing.T) {
+	s := newScene(t)
+	stop := s.reacting(s.World, func(m reactions.Mailer, l *slog.Logger) reactions.Reaction {
+		return reactions.Codes{Run: s.Run, Codes: s.Verifications.Codes, Mailer: ending{m}, Logger: l}
+	})
+	challenge := s.request()
+	s.await(1)
+	stop()
+	s.awaitSent(challenge)
+}
+
 func TestTwoInstancesSendOnce(t *testing.T) {
 	s := newScene(t)
 	s.mailing(s.World)

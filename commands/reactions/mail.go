@@ -39,6 +39,7 @@ const (
 	retryAtMost = 30 * time.Second
 
 	deliverTimeout = 30 * time.Second
+	recordTimeout  = 3 * time.Second // of what was sent
 
 	timeInMails = "15:04 UTC on 2 January 2006"
 )
