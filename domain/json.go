@@ -24,6 +24,18 @@ func AppendText(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
+// AppendTexts appends a list, [] if it is empty.
+func AppendTexts(b []byte, list []string) []byte {
+	b = append(b, '[')
+	for i, s := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = AppendText(b, s)
+	}
+	return append(b, ']')
+}
+
 // AppendID appends an id as encoding/json writes it.
 func AppendID(b []byte, id uuid.UUID) []byte {
 	b = append(b, '"')

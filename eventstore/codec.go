@@ -119,13 +119,13 @@ func (d *decoding) read(i int, r *Record) error {
 	if kind := domain.StreamKind(r.Stream); kind != t.Aggregate {
 		return fmt.Errorf("a %s does not belong into a stream of kind %q", t.Name, kind)
 	}
-	e.Event = t.Event(p)
-	d.events[i] = e
 	if hasSealed(t, p) {
-		d.sealed = append(d.sealed, sealedEvent{i, t, p, subjectOf(e.Event, e.Meta.Workspace, r.Stream)})
+		d.sealed = append(d.sealed, sealedEvent{i, t, p, subjectOf(p, e.Meta.Workspace, r.Stream)}) // taken when it is open
 	} else {
+		e.Event = t.Event(p)
 		t.Release(p)
 	}
+	d.events[i] = e
 	return nil
 }
 
@@ -180,8 +180,8 @@ func (c *Codec) openEvent(ctx context.Context, e *domain.Recorded, s sealedEvent
 	return err
 }
 
-// subjectOf returns the stream name of the one whose private text an event holds.
-func subjectOf(e domain.Event, workspace uuid.UUID, stream string) string {
+// subjectOf returns the stream name of the one whose private text an event holds, or the event that a pointer points to.
+func subjectOf(e any, workspace uuid.UUID, stream string) string {
 	if s, ok := e.(domain.PrivateSubject); ok {
 		return s.PrivateSubject(workspace)
 	}

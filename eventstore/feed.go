@@ -199,8 +199,8 @@ func (f *Feed) replace(w *window) {
 	close(f.window.Swap(w).changed)
 }
 
-// collect adds to a batch what follows it, up to max events. The batch must not end before the window begins. What is all
-// that a batch has is shared, not copied, as far as it is in one piece.
+// collect adds to a batch what follows it, up to max events. The batch must not end before the window begins. A batch that is
+// one run of a chunk shares it; another one is a copy.
 func (w *window) collect(b *Batch, filter Filter, max int) {
 	first := sort.Search(len(w.chunks), func(i int) bool { return Position(w.chunks[i].last().Position) > b.To })
 	for _, c := range w.chunks[first:] {

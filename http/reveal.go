@@ -195,14 +195,8 @@ func appendReceipt(b []byte, r Receipt) []byte {
 	b = r.At.AppendFormat(append(b, `,"at":"`...), time.RFC3339Nano)
 	b = domain.AppendText(append(b, `","member":`...), r.Member)
 	b = r.Decision.AppendJSON(append(b, `,"decision":`...))
-	b = append(b, `,"flags":[`...)
-	for i, flag := range r.Flags {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = domain.AppendText(b, flag)
-	}
-	return append(b, `]}`...)
+	b = domain.AppendTexts(append(b, `,"flags":`...), r.Flags)
+	return append(b, '}')
 }
 
 func receiptOf(r reveal.Receipt) Receipt {

@@ -91,7 +91,8 @@ func (s *stack) plainCopy(ctx context.Context) (float64, error) {
 	return median(rates), nil
 }
 
-const copyTable = `DROP SCHEMA IF EXISTS bench CASCADE; CREATE SCHEMA bench; SET search_path TO bench; CREATE TABLE reveal (LIKE reveals.reveal)`
+const copyTable = `DROP SCHEMA IF EXISTS bench CASCADE; CREATE SCHEMA bench; SET search_path TO bench;
+	CREATE TABLE reveal (LIKE reveals.reveal)`
 
 func copyOnce(ctx context.Context, conn *pgx.Conn, rows []byte) (int64, error) {
 	if _, err := conn.Exec(ctx, copyTable); err != nil {
@@ -101,6 +102,6 @@ func copyOnce(ctx context.Context, conn *pgx.Conn, rows []byte) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	_, err = conn.Exec(ctx, reveals.Projector{}.Indexes())
+	_, err = conn.Exec(ctx, reveals.Projector{}.Indexes()+"RESET search_path") // the pool has the connection next
 	return tag.RowsAffected(), err
 }

@@ -165,7 +165,8 @@ func (t *Type) Marshal(pointer any) ([]byte, error) {
 // Event returns the event that a pointer of Copy or Unmarshal points to.
 func (t *Type) Event(pointer any) domain.Event { return t.value(pointer) }
 
-// Release takes a pointer of Copy or Unmarshal back, to be used again.
+// Release takes a pointer of Copy or Unmarshal back, to be used again: nobody may use it any more. Events that were taken from
+// it stay as they are.
 func (t *Type) Release(pointer any) { t.release(pointer) }
 
 // Privates calls visit for each private text of the event that a pointer of Copy or Unmarshal points to, in a fixed order.

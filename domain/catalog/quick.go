@@ -51,12 +51,8 @@ func appendRevealed(b []byte, v *reveal.FieldRevealed) ([]byte, bool) {
 		b = append(base64.StdEncoding.AppendEncode(append(b, '"'), sealed), '"')
 	}
 	b = v.Decision.AppendJSON(append(b, `,"decision":`...))
-	for i, f := range v.Flags {
-		b = append(b, [2]string{`,"flags":[`, `,`}[min(i, 1)]...)
-		b = domain.AppendText(b, f)
-	}
 	if len(v.Flags) > 0 {
-		b = append(b, ']')
+		b = domain.AppendTexts(append(b, `,"flags":`...), v.Flags)
 	}
 	if v.RetryOf != uuid.Nil {
 		b = appendID(b, `,"retry_of":`, v.RetryOf)

@@ -36,8 +36,15 @@ type chunk struct {
 
 func newChunk(text bool) *chunk { return &chunk{text: text, room: 4 << 10} }
 
-// next is an empty chunk that takes about as much room as this one once there is something: of one read, chunks are alike.
-func (c *chunk) next() *chunk { return &chunk{text: c.text, room: len(c.buf) + len(c.buf)/8} }
+// next is an empty chunk. Once there is something, it takes about as much room as the last one that had something: of one
+// read, chunks are alike.
+func (c *chunk) next() *chunk {
+	n := &chunk{text: c.text, room: c.room}
+	if len(c.buf) > 0 {
+		n.room = len(c.buf) + len(c.buf)/8
+	}
+	return n
+}
 
 func (c *chunk) full() bool { return len(c.buf) >= chunkBytes || len(c.ends) >= chunkFrames }
 

@@ -151,18 +151,12 @@ func (r *received) metadata(entry []byte) bool {
 	return plain
 }
 
-// usual are the texts that the metadata of most events consist of.
-var usual = map[string]string{}
-
-func init() {
-	for _, s := range []string{"type", "content-type", "created", "application/json"} {
-		usual[s] = s
-	}
-}
-
+// text returns a text of metadata. Those that all events have take no memory.
 func text(b []byte) string {
-	if s, ok := usual[string(b)]; ok {
-		return s
+	for _, usual := range [...]string{"type", "content-type", "created", "application/json"} {
+		if string(b) == usual {
+			return usual
+		}
 	}
 	return string(b)
 }
