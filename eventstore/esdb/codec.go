@@ -3,6 +3,7 @@ package esdb
 import (
 	"bytes"
 	"slices"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
@@ -21,12 +22,12 @@ func init() { encoding.RegisterCodecV2(codec{encoding.GetCodecV2(proto.Name)}) }
 // link. Receiving it through reflection costs more than sending, storing and opening it together.
 type codec struct{ encoding.CodecV2 }
 
-// Unmarshal gives the same message either way.
+// Unmarshal gives the same message either way. Events may share metadata and names with those before: nobody changes them.
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	if m, ok := v.(*api.ReadResp); ok {
 		buf := data.MaterializeToBuffer(mem.DefaultBufferPool())
 		defer buf.Free()
-		if content := readEvent(buf.ReadOnlyData()); content != nil {
+		if content := readEvent(buf); content != nil {
 			m.Reset()
 			m.Content = content
 			return nil
@@ -35,8 +36,25 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	return c.CodecV2.Unmarshal(data, v)
 }
 
-// received is what an event consists of, so that it takes one piece of memory. Its methods take the fields of its messages
-// (streams.proto, shared.proto), and are false for one that is not plain.
+func readEvent(buf mem.Buffer) *api.ReadResp_Event {
+	r := readers.Get().(*reader)
+	defer readers.Put(r)
+	_, r.kept = buf.(mem.SliceBuffer) // which the transport does not use again
+	return r.response(buf.ReadOnlyData())
+}
+
+var readers = sync.Pool{New: func() any { return &reader{} }}
+
+// reader makes events of messages (streams.proto, shared.proto). Its methods return nil or false for what is not plain.
+type reader struct {
+	kept     bool       // the bytes of the message stay as they are
+	room     []received // for the next events
+	stream   []byte     // of the event before
+	entries  []byte     // the server's metadata of the event before, as received: events of one append have the same
+	metadata map[string]string
+}
+
+// received is what an event consists of, so that it takes one piece of memory.
 type received struct {
 	content  api.ReadResp_Event
 	read     api.ReadResp_ReadEvent
@@ -48,107 +66,156 @@ type received struct {
 	stream   shared.StreamIdentifier
 }
 
-// readEvent returns the content of a ReadResp that is a plain event, nil for any other.
-func readEvent(b []byte) *api.ReadResp_Event {
-	r := &received{}
-	if !fields(b, r.response) || r.read.Event == nil {
+const roomFor = 16 // events at once
+
+func (r *reader) next() *received {
+	if len(r.room) == 0 {
+		r.room = make([]received, roomFor)
+	}
+	e := &r.room[0]
+	r.room = r.room[1:]
+	return e
+}
+
+// response takes a ReadResp that is an event and nothing else.
+func (r *reader) response(b []byte) *api.ReadResp_Event {
+	f, rest := next(b)
+	if f.number != 1 || f.bytes == nil || len(rest) > 0 {
 		return nil
 	}
-	return &r.content
-}
-
-func (r *received) response(f field) bool {
-	if f.number != 1 || f.bytes == nil || r.content.Event != nil {
-		return false
+	e := r.next()
+	e.content.Event = &e.read
+	for b := f.bytes; len(b) > 0; {
+		f, b = next(b)
+		switch {
+		case f.number == 1 && f.bytes != nil && e.read.Event == nil:
+			e.read.Event = &e.event
+			if !r.recorded(e, f.bytes) {
+				return nil
+			}
+		case f.number == 3 && f.bytes == nil:
+			e.position.CommitPosition = f.varint
+			e.read.Position = &e.position
+		default:
+			return nil
+		}
 	}
-	r.content.Event = &r.read
-	return fields(f.bytes, r.resolved)
-}
-
-func (r *received) resolved(f field) bool {
-	switch {
-	case f.number == 1 && f.bytes != nil && r.read.Event == nil:
-		r.read.Event = &r.event
-		return fields(bytes.Clone(f.bytes), r.recorded) // what was received belongs to the transport
-	case f.number == 3 && f.bytes == nil:
-		r.position.CommitPosition = f.varint
-		r.read.Position = &r.position
-		return true
+	if e.read.Event == nil {
+		return nil
 	}
-	return false
+	return &e.content
 }
 
-func (r *received) recorded(f field) bool {
-	e := &r.event
-	if f.bytes == nil {
-		switch f.number {
-		case 3:
-			e.StreamRevision = f.varint
-		case 4:
-			e.PreparePosition = f.varint
-		case 5:
-			e.CommitPosition = f.varint
+func (r *reader) recorded(e *received, b []byte) bool {
+	var f field
+	for len(b) > 0 {
+		before := b
+		f, b = next(b)
+		switch {
+		case f.number == 3 && f.bytes == nil:
+			e.event.StreamRevision = f.varint
+		case f.number == 4 && f.bytes == nil:
+			e.event.PreparePosition = f.varint
+		case f.number == 5 && f.bytes == nil:
+			e.event.CommitPosition = f.varint
+		case f.bytes == nil:
+			return false
+		case f.number == 1 && e.event.Id == nil:
+			if e.event.Id = &e.id; !identify(e, f.bytes) {
+				return false
+			}
+		case f.number == 2 && e.event.StreamIdentifier == nil:
+			if e.event.StreamIdentifier = &e.stream; !r.streamName(e, f.bytes) {
+				return false
+			}
+		case f.number == 6 && e.event.Metadata == nil:
+			if b = r.systemMetadata(e, before); b == nil {
+				return false
+			}
+		case !r.kept && f.number >= 7: // what follows is worth keeping
+			b, r.kept = bytes.Clone(before), true
+		case f.number == 7:
+			e.event.CustomMetadata = f.bytes
+		case f.number == 8:
+			e.event.Data = f.bytes
 		default:
 			return false
 		}
-		return true
-	}
-	switch f.number {
-	case 1:
-		e.Id = &r.id
-		return fields(f.bytes, r.uuid)
-	case 2:
-		e.StreamIdentifier = &r.stream
-		return fields(f.bytes, r.streamName)
-	case 6:
-		return r.metadata(f.bytes)
-	case 7:
-		e.CustomMetadata = f.bytes
-	case 8:
-		e.Data = f.bytes
-	default:
-		return false
 	}
 	return true
 }
 
-func (r *received) streamName(f field) bool {
-	r.stream.StreamName = f.bytes
-	return f.number == 3 && f.bytes != nil
-}
-
-func (r *received) uuid(f field) bool {
-	r.id.Value, r.idValue.Structured = &r.idValue, &r.halves
-	return f.number == 1 && f.bytes != nil && fields(f.bytes, r.half)
-}
-
-func (r *received) half(f field) bool {
-	switch {
-	case f.number == 1 && f.bytes == nil:
-		r.halves.MostSignificantBits = int64(f.varint)
-	case f.number == 2 && f.bytes == nil:
-		r.halves.LeastSignificantBits = int64(f.varint)
-	default:
+func (r *reader) streamName(e *received, b []byte) bool {
+	f, rest := next(b)
+	if f.number != 3 || f.bytes == nil || len(rest) > 0 {
 		return false
 	}
+	if !bytes.Equal(f.bytes, r.stream) {
+		r.stream = bytes.Clone(f.bytes)
+	}
+	e.stream.StreamName = r.stream
 	return true
 }
 
-// metadata takes one of those that the server makes: type, content type and time.
-func (r *received) metadata(entry []byte) bool {
-	var pair [2]string
-	plain := fields(entry, func(f field) bool {
-		if f.bytes == nil || f.number > 2 || !utf8.Valid(f.bytes) {
+func identify(e *received, b []byte) bool {
+	e.id.Value, e.idValue.Structured = &e.idValue, &e.halves
+	f, rest := next(b)
+	if f.number != 1 || f.bytes == nil || len(rest) > 0 {
+		return false
+	}
+	for b = f.bytes; len(b) > 0; {
+		f, b = next(b)
+		switch {
+		case f.number == 1 && f.bytes == nil:
+			e.halves.MostSignificantBits = int64(f.varint)
+		case f.number == 2 && f.bytes == nil:
+			e.halves.LeastSignificantBits = int64(f.varint)
+		default:
 			return false
 		}
-		pair[f.number-1] = text(f.bytes)
-		return true
-	})
-	if r.event.Metadata == nil {
-		r.event.Metadata = make(map[string]string, 3)
 	}
-	r.event.Metadata[pair[0]] = pair[1]
-	return plain
+	return true
+}
+
+// systemMetadata takes the entries that a message goes on with, mostly type, content type and time, and returns what follows
+// them, nil if they are not plain.
+func (r *reader) systemMetadata(e *received, b []byte) []byte {
+	if rest, same := bytes.CutPrefix(b, r.entries); same && r.metadata != nil {
+		if f, _ := next(rest); f.number != 6 {
+			e.event.Metadata = r.metadata
+			return rest
+		}
+	}
+	metadata, rest := make(map[string]string, 3), b
+	for f, after := next(rest); f.number == 6; f, after = next(rest) {
+		name, value, plain := entry(f.bytes)
+		if !plain {
+			return nil
+		}
+		metadata[name] = value
+		rest = after
+	}
+	r.entries, r.metadata = append(r.entries[:0], b[:len(b)-len(rest)]...), metadata
+	e.event.Metadata = metadata
+	return rest
+}
+
+func entry(b []byte) (name, value string, plain bool) {
+	var f field
+	for len(b) > 0 {
+		f, b = next(b)
+		switch {
+		case f.bytes == nil || !utf8.Valid(f.bytes):
+			return "", "", false
+		case f.number == 1:
+			name = text(f.bytes)
+		case f.number == 2:
+			value = text(f.bytes)
+		default:
+			return "", "", false
+		}
+	}
+	return name, value, true
 }
 
 // text returns a text of metadata. Those that all events have take no memory.
@@ -161,36 +228,33 @@ func text(b []byte) string {
 	return string(b)
 }
 
-// field is one of a message: bytes, never nil, or else a varint.
+// field is one of a message: bytes, never nil, or else a varint. Its number is 0 if there is none, or one of another kind, or if
+// the message is malformed.
 type field struct {
 	number protowire.Number
 	bytes  []byte
 	varint uint64
 }
 
-// fields passes the fields of a message on. It stops and is false at one of another kind, at what is malformed, and when
-// take is false.
-func fields(b []byte, take func(field) bool) bool {
-	for len(b) > 0 {
-		number, kind, size := protowire.ConsumeTag(b)
-		if size < 0 {
-			return false
-		}
-		b = b[size:]
-		f := field{number: number}
-		switch kind {
-		case protowire.BytesType:
-			f.bytes, size = protowire.ConsumeBytes(b)
-			f.bytes = slices.Clip(f.bytes)
-		case protowire.VarintType:
-			f.varint, size = protowire.ConsumeVarint(b)
-		default:
-			return false
-		}
-		if size < 0 || !take(f) {
-			return false
-		}
-		b = b[size:]
+// next takes the first field of a message.
+func next(b []byte) (f field, rest []byte) {
+	number, kind, n := protowire.ConsumeTag(b)
+	if n < 0 {
+		return field{}, nil
 	}
-	return true
+	b = b[n:]
+	switch kind {
+	case protowire.BytesType:
+		f.bytes, n = protowire.ConsumeBytes(b)
+		f.bytes = slices.Clip(f.bytes)
+	case protowire.VarintType:
+		f.varint, n = protowire.ConsumeVarint(b)
+	default:
+		return field{}, nil
+	}
+	if n < 0 {
+		return field{}, nil
+	}
+	f.number = number
+	return f, b[n:]
 }
