@@ -6,17 +6,15 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// frame is a marshalled ReadResp. Reads send stored bytes as they are instead of building messages first.
-type frame []byte
-
-// frameCodec is the protobuf codec that also accepts a *frame.
+// frameCodec is the protobuf codec that also accepts a mem.Buffer, which it owns from then on: reads send stored bytes as they
+// are instead of building messages first.
 type frameCodec struct{ encoding.CodecV2 }
 
 func newFrameCodec() frameCodec { return frameCodec{encoding.GetCodecV2("proto")} }
 
 func (c frameCodec) Marshal(v any) (mem.BufferSlice, error) {
-	if f, ok := v.(*frame); ok {
-		return mem.BufferSlice{mem.SliceBuffer(*f)}, nil
+	if frame, ok := v.(mem.Buffer); ok {
+		return mem.BufferSlice{frame}, nil
 	}
 	return c.CodecV2.Marshal(v)
 }

@@ -2,9 +2,11 @@ package embedded
 
 import (
 	"encoding/binary"
+	"sync"
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/kdesk/client-secrets/eventstore/embedded/internal/storage"
@@ -25,59 +27,52 @@ const (
 	recordedID     = 1
 )
 
-// chunk collects marshalled responses in one buffer, so that a view is held only while copying out of it and
-// never while a slow client takes its time. A chunk is sent once: the transport keeps referring to its bytes.
+// chunk collects marshalled responses, so that a view is held only while copying out of it and never while a slow client
+// takes its time.
 type chunk struct {
-	buf  []byte
-	ends []int
-	room int  // how much to have room for once there is something
-	text bool // the client wants ids as text
+	frames []mem.Buffer
+	bytes  int
+	text   bool // the client wants ids as text
 }
 
-func newChunk(text bool) *chunk { return &chunk{text: text, room: 4 << 10} }
+func newChunk(text bool) *chunk { return &chunk{text: text} }
 
-// next is an empty chunk. Once there is something, it takes about as much room as the last one that had something: of one
-// read, chunks are alike.
-func (c *chunk) next() *chunk {
-	n := &chunk{text: c.text, room: c.room}
-	if len(c.buf) > 0 {
-		n.room = len(c.buf) + len(c.buf)/8
-	}
-	return n
+func (c *chunk) full() bool { return c.bytes >= chunkBytes || len(c.frames) >= chunkFrames }
+
+// add makes a response of what write appends to an empty buffer with room for size bytes.
+func (c *chunk) add(size int, write func(b []byte) []byte) {
+	buf := frames.Get(size)
+	*buf = write((*buf)[:0])
+	c.frames = append(c.frames, mem.NewBuffer(buf, frames))
+	c.bytes += len(*buf)
 }
-
-func (c *chunk) full() bool { return len(c.buf) >= chunkBytes || len(c.ends) >= chunkFrames }
 
 // event adds an event; a resolved link comes with the event it points to, or nil when that is gone.
 func (c *chunk) event(position uint64, event, link storage.Record) {
 	size := c.recordSize(eventRecorded, event) + c.recordSize(eventLink, link)
 	size += protowire.SizeTag(eventCommit) + protowire.SizeVarint(position)
-	c.grow(size + 16)
-	c.buf = protowire.AppendTag(c.buf, respEvent, protowire.BytesType)
-	c.buf = protowire.AppendVarint(c.buf, uint64(size))
-	c.record(eventRecorded, event)
-	c.record(eventLink, link)
-	c.buf = protowire.AppendTag(c.buf, eventCommit, protowire.VarintType)
-	c.buf = protowire.AppendVarint(c.buf, position)
-	c.ends = append(c.ends, len(c.buf))
+	c.add(size+16, func(b []byte) []byte {
+		b = protowire.AppendTag(b, respEvent, protowire.BytesType)
+		b = protowire.AppendVarint(b, uint64(size))
+		b = c.record(b, eventRecorded, event)
+		b = c.record(b, eventLink, link)
+		b = protowire.AppendTag(b, eventCommit, protowire.VarintType)
+		return protowire.AppendVarint(b, position)
+	})
 }
 
 // checkpoint adds a position up to which a filtered subscription has considered everything.
 func (c *chunk) checkpoint(position uint64) {
 	size := 2 * (1 + protowire.SizeVarint(position))
-	c.buf = protowire.AppendTag(c.buf, respCheckpoint, protowire.BytesType)
-	c.buf = protowire.AppendVarint(c.buf, uint64(size))
-	for field := protowire.Number(1); field <= 2; field++ {
-		c.buf = protowire.AppendTag(c.buf, field, protowire.VarintType)
-		c.buf = protowire.AppendVarint(c.buf, position)
-	}
-	c.ends = append(c.ends, len(c.buf))
-}
-
-func (c *chunk) grow(n int) {
-	if c.buf == nil {
-		c.buf = make([]byte, 0, max(n, c.room))
-	}
+	c.add(size+16, func(b []byte) []byte {
+		b = protowire.AppendTag(b, respCheckpoint, protowire.BytesType)
+		b = protowire.AppendVarint(b, uint64(size))
+		for field := protowire.Number(1); field <= 2; field++ {
+			b = protowire.AppendTag(b, field, protowire.VarintType)
+			b = protowire.AppendVarint(b, position)
+		}
+		return b
+	})
 }
 
 func (c *chunk) recordSize(field protowire.Number, r storage.Record) int {
@@ -87,28 +82,64 @@ func (c *chunk) recordSize(field protowire.Number, r storage.Record) int {
 	return protowire.SizeTag(field) + protowire.SizeBytes(idSize(r.ID(), c.text)+len(r.Body()))
 }
 
-func (c *chunk) record(field protowire.Number, r storage.Record) {
+func (c *chunk) record(b []byte, field protowire.Number, r storage.Record) []byte {
 	if r == nil {
-		return
+		return b
 	}
 	id := r.ID()
-	c.buf = protowire.AppendTag(c.buf, field, protowire.BytesType)
-	c.buf = protowire.AppendVarint(c.buf, uint64(idSize(id, c.text)+len(r.Body())))
-	c.buf = appendID(c.buf, id, c.text)
-	c.buf = append(c.buf, r.Body()...)
+	b = protowire.AppendTag(b, field, protowire.BytesType)
+	b = protowire.AppendVarint(b, uint64(idSize(id, c.text)+len(r.Body())))
+	b = appendID(b, id, c.text)
+	return append(b, r.Body()...)
 }
 
-// send writes out the chunk's frames in order.
+// send writes out the responses in order and empties the chunk.
 func (c *chunk) send(stream grpc.ServerStream) error {
-	start := 0
-	for _, end := range c.ends {
-		f := frame(c.buf[start:end:end])
-		if err := stream.SendMsg(&f); err != nil {
+	defer c.reset()
+	for i, f := range c.frames {
+		c.frames[i] = nil // SendMsg frees it
+		if err := stream.SendMsg(f); err != nil {
 			return err
 		}
-		start = end
 	}
 	return nil
+}
+
+func (c *chunk) reset() {
+	for _, f := range c.frames {
+		if f != nil {
+			f.Free()
+		}
+	}
+	c.frames, c.bytes = c.frames[:0], 0
+}
+
+// frames are buffers of responses. The transport gives them back once they are written.
+var frames = &framePool{pool: sync.Pool{New: func() any { return new([]byte) }}}
+
+// framePool is a pool of buffers that are handed out as they are: filling a new one, or clearing an old one, costs as much as
+// sending it.
+type framePool struct{ pool sync.Pool }
+
+const (
+	smallestFrame = 2 << 10 // gRPC does not give smaller ones back
+	largestFrame  = 64 << 10
+)
+
+// Get returns a buffer of some length, with room for size bytes.
+func (p *framePool) Get(size int) *[]byte {
+	buf := p.pool.Get().(*[]byte)
+	if cap(*buf) < size {
+		*buf = make([]byte, 0, max(size, smallestFrame))
+	}
+	return buf
+}
+
+// Put takes a buffer back. One that is unusually large is left to the garbage collector.
+func (p *framePool) Put(buf *[]byte) {
+	if cap(*buf) <= largestFrame {
+		p.pool.Put(buf)
+	}
 }
 
 // The id is the field RecordedEvent.id holding a UUID message: structured (field 1: most and least

@@ -50,12 +50,12 @@ func (s *streamsService) readAll(r *readRequest, call api.Streams_ReadServer) er
 		from = 0
 	}
 	c := newChunk(r.textIDs)
-	for remaining, end := r.limit, false; remaining > 0 && !end; c = c.next() {
+	for remaining, end := r.limit, false; remaining > 0 && !end; {
 		from, end, err = s.scanAll(r, c, from, last, remaining)
 		if err != nil {
 			return err
 		}
-		remaining -= uint64(len(c.ends))
+		remaining -= uint64(len(c.frames))
 		if err := c.send(call); err != nil {
 			return err
 		}
@@ -78,7 +78,7 @@ func (s *streamsService) scanAll(r *readRequest, c *chunk, from, last, limit uin
 	considered, beyond, failed := 0, false, error(nil)
 	end, err = view.ScanAll(from, r.backwards, func(position uint64, record storage.Record) bool {
 		beyond = !r.backwards && position > last
-		if beyond || c.full() || considered == chunkScan || uint64(len(c.ends)) == limit {
+		if beyond || c.full() || considered == chunkScan || uint64(len(c.frames)) == limit {
 			return false
 		}
 		considered++
@@ -155,12 +155,12 @@ func (s *streamsService) readStream(r *readRequest, call api.Streams_ReadServer)
 		return err
 	}
 	c := newChunk(r.textIDs)
-	for remaining, end := r.limit, from > stream.Head && !r.backwards; remaining > 0 && !end; c = c.next() {
+	for remaining, end := r.limit, from > stream.Head && !r.backwards; remaining > 0 && !end; {
 		from, end, err = s.scanStream(r, c, stream, from, remaining)
 		if err != nil {
 			return err
 		}
-		remaining -= uint64(len(c.ends))
+		remaining -= uint64(len(c.frames))
 		if err := c.send(call); err != nil {
 			return err
 		}
@@ -177,7 +177,7 @@ func (s *streamsService) scanStream(r *readRequest, c *chunk, stream *storage.St
 	defer view.Close()
 	next, failed := from, error(nil)
 	end, err = view.ScanStream(stream, from, r.backwards, func(position uint64, record storage.Record) bool {
-		if c.full() || uint64(len(c.ends)) == limit {
+		if c.full() || uint64(len(c.frames)) == limit {
 			return false
 		}
 		next = record.Revision() + 1

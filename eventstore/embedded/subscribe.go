@@ -68,7 +68,7 @@ func (sub *subscription) run(fill func(*chunk, *storage.View) (end bool, err err
 	if err := sub.call.Send(confirmation()); err != nil {
 		return err
 	}
-	for c := newChunk(sub.request.textIDs); ; c = c.next() {
+	for c := newChunk(sub.request.textIDs); ; {
 		advanced, end, err := sub.fill(c, fill)
 		if err != nil {
 			return err
