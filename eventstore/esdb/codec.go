@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"slices"
 	"sync"
-	"unicode/utf8"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
@@ -50,8 +49,7 @@ type reader struct {
 	kept     bool       // the bytes of the message stay as they are
 	room     []received // for the next events
 	stream   []byte     // of the event before
-	entries  []byte     // the server's metadata of the event before, as received: events of one append have the same
-	metadata map[string]string
+	metadata metadata
 }
 
 // received is what an event consists of, so that it takes one piece of memory.
@@ -107,6 +105,7 @@ func (r *reader) response(b []byte) *api.ReadResp_Event {
 }
 
 func (r *reader) recorded(e *received, b []byte) bool {
+	r.metadata.begin()
 	var f field
 	for len(b) > 0 {
 		before := b
@@ -128,8 +127,8 @@ func (r *reader) recorded(e *received, b []byte) bool {
 			if e.event.StreamIdentifier = &e.stream; !r.streamName(e, f.bytes) {
 				return false
 			}
-		case f.number == 6 && e.event.Metadata == nil:
-			if b = r.systemMetadata(e, before); b == nil {
+		case f.number == 6:
+			if !r.metadata.add(f.bytes) {
 				return false
 			}
 		case !r.kept && f.number >= 7: // what follows is worth keeping
@@ -142,6 +141,7 @@ func (r *reader) recorded(e *received, b []byte) bool {
 			return false
 		}
 	}
+	e.event.Metadata = r.metadata.end()
 	return true
 }
 
@@ -175,57 +175,6 @@ func identify(e *received, b []byte) bool {
 		}
 	}
 	return true
-}
-
-// systemMetadata takes the entries that a message goes on with, mostly type, content type and time, and returns what follows
-// them, nil if they are not plain.
-func (r *reader) systemMetadata(e *received, b []byte) []byte {
-	if rest, same := bytes.CutPrefix(b, r.entries); same && r.metadata != nil {
-		if f, _ := next(rest); f.number != 6 {
-			e.event.Metadata = r.metadata
-			return rest
-		}
-	}
-	metadata, rest := make(map[string]string, 3), b
-	for f, after := next(rest); f.number == 6; f, after = next(rest) {
-		name, value, plain := entry(f.bytes)
-		if !plain {
-			return nil
-		}
-		metadata[name] = value
-		rest = after
-	}
-	r.entries, r.metadata = append(r.entries[:0], b[:len(b)-len(rest)]...), metadata
-	e.event.Metadata = metadata
-	return rest
-}
-
-func entry(b []byte) (name, value string, plain bool) {
-	var f field
-	for len(b) > 0 {
-		f, b = next(b)
-		switch {
-		case f.bytes == nil || !utf8.Valid(f.bytes):
-			return "", "", false
-		case f.number == 1:
-			name = text(f.bytes)
-		case f.number == 2:
-			value = text(f.bytes)
-		default:
-			return "", "", false
-		}
-	}
-	return name, value, true
-}
-
-// text returns a text of metadata. Those that all events have take no memory.
-func text(b []byte) string {
-	for _, usual := range [...]string{"type", "content-type", "created", "application/json"} {
-		if string(b) == usual {
-			return usual
-		}
-	}
-	return string(b)
 }
 
 // field is one of a message: bytes, never nil, or else a varint. Its number is 0 if there is none, or one of another kind, or if
