@@ -165,7 +165,7 @@ func (b *rebuild) index(ctx context.Context) error {
 // analyze tells the planner what is in new tables, before the first query meets them. A small sample does:
 // autovacuum looks closer later.
 func analyze(ctx context.Context, tx pgx.Tx, schema string) error {
-	if _, err := tx.Exec(ctx, "SET LOCAL default_statistics_target TO 20"); err != nil {
+	if _, err := tx.Exec(ctx, "SET LOCAL default_statistics_target TO 10"); err != nil {
 		return err
 	}
 	rows, err := tx.Query(ctx, `SELECT relname::text FROM pg_class WHERE relnamespace = $1::regnamespace AND relkind IN ('r', 'p')

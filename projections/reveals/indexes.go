@@ -13,9 +13,13 @@ var (
 	byTicket = lookup{"ticket", "hashtextextended"}
 )
 
-// The first index is the key; the time is in it since partitions are by time.
+// ofWorkspace is the SQL of what stands for a workspace in the key.
+func ofWorkspace(workspace string) string { return "uuid_hash_extended(" + workspace + ", 0)" }
+
+// The first index is the key: a position is that of one event, of whichever workspace. The time is in it since partitions are
+// by time.
 var indexes = `
-CREATE UNIQUE INDEX IF NOT EXISTS reveal_key ON reveal (workspace, position, at);
+CREATE UNIQUE INDEX IF NOT EXISTS reveal_key ON reveal (` + ofWorkspace("workspace") + `, position, at);
 CREATE INDEX IF NOT EXISTS reveal_by_secret ON reveal (` + bySecret.number("secret", "workspace") + `, position);
 CREATE INDEX IF NOT EXISTS reveal_by_member ON reveal (` + byMember.number("member", "workspace") + `, position);
 CREATE INDEX IF NOT EXISTS reveal_by_ticket ON reveal (` + byTicket.number("ticket", "workspace") + `, position) WHERE ticket IS NOT NULL;
@@ -24,7 +28,7 @@ CREATE INDEX IF NOT EXISTS reveal_refused ON reveal (workspace, kind, position) 
 
 // number is the SQL of what stands for a value in a workspace.
 func (l lookup) number(value, workspace string) string {
-	return fmt.Sprintf("%s(%s, uuid_hash_extended(%s, 0))", l.hash, value, workspace)
+	return fmt.Sprintf("%s(%s, %s)", l.hash, value, ofWorkspace(workspace))
 }
 
 // is is the SQL condition that the column has a value, in the workspace that is $1, for which its index is good.

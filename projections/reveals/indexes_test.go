@@ -23,11 +23,11 @@ func TestListsHaveTheirIndex(t *testing.T) {
 	h.Add(domain.Stream(domain.RevealsKind, h.Workspace), reveal.FieldRevealed{Secret: uuid.New(), Field: "a", Member: "d:ann", Ticket: "d:1"})
 	pool := projectiontest.Apply(t, Projector{}, h.Events)
 	for condition, filter := range map[string]Filter{
-		"((workspace =":                {},
-		"((uuid_hash_extended(secret,": {Secret: uuid.New()},
-		"((hashtextextended(member,":   {Member: "d:ann"},
-		"((hashtextextended(ticket,":   {Ticket: "d:1"},
-		"AND (kind = 'denied'::text)":  {Kind: Denied},
+		"((uuid_hash_extended(workspace,": {},
+		"((uuid_hash_extended(secret,":    {Secret: uuid.New()},
+		"((hashtextextended(member,":      {Member: "d:ann"},
+		"((hashtextextended(ticket,":      {Ticket: "d:1"},
+		"AND (kind = 'denied'::text)":     {Kind: Denied},
 	} {
 		for _, order := range []Order{Ascending, Descending} {
 			filter.Order = order

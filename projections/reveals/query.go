@@ -115,6 +115,9 @@ func listSQL(workspace uuid.UUID, f Filter, page projections.Page) (string, []an
 	if f.Ticket != "" {
 		and(byTicket.is("?"), f.Ticket)
 	}
+	if f.Secret == uuid.Nil && f.Member == "" && f.Ticket == "" && (f.Kind == "" || f.Kind == Revealed) {
+		sql += " AND " + ofWorkspace("workspace") + " = " + ofWorkspace("$1")
+	}
 	switch f.Kind {
 	case "":
 	case Revealed:
