@@ -8,8 +8,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// Decisions are written with every reveal, into the log, the answer and the read model. What is here writes the bytes that
-// encoding/json writes, without reflection.
+// Decisions are written with every reveal, into the log, the answer and the read model. What is here writes JSON as
+// encoding/json would, without reflection.
 
 // AppendText appends s as encoding/json writes it.
 func AppendText(b []byte, s string) []byte {
@@ -56,21 +56,49 @@ func AppendOptional(b []byte, name, s string) []byte {
 	return AppendText(append(b, name...), s)
 }
 
-// AppendJSON appends the decision as encoding/json writes it.
+// AppendJSON appends the decision as the log has it.
 func (d *Decision) AppendJSON(b []byte) []byte {
-	b = strconv.AppendBool(append(b, `{"allowed":`...), d.Allowed)
-	b = strconv.AppendInt(append(b, `,"policy_version":`...), int64(d.PolicyVersion), 10)
-	b = AppendOptional(b, `,"code":`, d.Code)
-	b = AppendOptional(b, `,"via":`, d.Via)
-	b = AppendOptional(b, `,"rule":`, d.Rule)
-	b = AppendOptional(b, `,"kind":`, d.Kind)
-	b = AppendOptional(b, `,"target":`, d.Target)
-	b = AppendOptional(b, `,"ticket":`, d.Ticket)
-	b = AppendOptional(b, `,"contact":`, d.Contact)
+	b = d.appendWay(b)
 	if d.Evidence == nil {
-		return append(b, `,"evidence":null}`...)
+		return append(b, `null}`...)
 	}
-	b = append(b, `,"evidence":[`...)
+	b = append(b, '{')
+	for i, e := range d.Evidence {
+		if appeared(e.Stream, d.Evidence[:i]) {
+			continue
+		}
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(AppendText(b, e.Stream), `:[`...)
+		b = strconv.AppendUint(b, e.Revision, 10)
+		for _, more := range d.Evidence[i+1:] {
+			if more.Stream == e.Stream {
+				b = strconv.AppendUint(append(b, ','), more.Revision, 10)
+			}
+		}
+		b = append(b, ']')
+	}
+	return append(b, `}}`...)
+}
+
+// appeared tells whether a stream is that of one of the facts before.
+func appeared(stream string, before []Evidence) bool {
+	for i := len(before) - 1; i >= 0; i-- { // mostly of the last one
+		if before[i].Stream == stream {
+			return true
+		}
+	}
+	return false
+}
+
+// AppendJSON appends the explanation as encoding/json writes it.
+func (d *Explanation) AppendJSON(b []byte) []byte {
+	b = (*Decision)(d).appendWay(b)
+	if d.Evidence == nil {
+		return append(b, `null}`...)
+	}
+	b = append(b, '[')
 	for i, e := range d.Evidence {
 		if i > 0 {
 			b = append(b, ',')
@@ -80,4 +108,18 @@ func (d *Decision) AppendJSON(b []byte) []byte {
 		b = append(b, '}')
 	}
 	return append(b, `]}`...)
+}
+
+// appendWay appends everything but the evidence.
+func (d *Decision) appendWay(b []byte) []byte {
+	b = strconv.AppendBool(append(b, `{"allowed":`...), d.Allowed)
+	b = strconv.AppendInt(append(b, `,"policy_version":`...), int64(d.PolicyVersion), 10)
+	b = AppendOptional(b, `,"code":`, d.Code)
+	b = AppendOptional(b, `,"via":`, d.Via)
+	b = AppendOptional(b, `,"rule":`, d.Rule)
+	b = AppendOptional(b, `,"kind":`, d.Kind)
+	b = AppendOptional(b, `,"target":`, d.Target)
+	b = AppendOptional(b, `,"ticket":`, d.Ticket)
+	b = AppendOptional(b, `,"contact":`, d.Contact)
+	return append(b, `,"evidence":`...)
 }

@@ -38,13 +38,13 @@ type Revealed struct {
 
 // Receipt is the proof of a recorded reveal.
 type Receipt struct {
-	EventID  uuid.UUID       `json:"event_id"`
-	Stream   string          `json:"stream"`
-	Revision uint64          `json:"revision"`
-	At       time.Time       `json:"at"`
-	Member   string          `json:"member"`
-	Decision domain.Decision `json:"decision"`
-	Flags    []string        `json:"flags" nullable:"false"`
+	EventID  uuid.UUID          `json:"event_id"`
+	Stream   string             `json:"stream"`
+	Revision uint64             `json:"revision"`
+	At       time.Time          `json:"at"`
+	Member   string             `json:"member"`
+	Decision domain.Explanation `json:"decision"`
+	Flags    []string           `json:"flags" nullable:"false"`
 }
 
 // Verification tells how the caller's session stands.
@@ -200,7 +200,7 @@ func appendReceipt(b []byte, r Receipt) []byte {
 }
 
 func receiptOf(r reveal.Receipt) Receipt {
-	return Receipt{r.EventID, r.Stream, r.Revision, r.At, r.Member, r.Decision, orNone(r.Flags)}
+	return Receipt{r.EventID, r.Stream, r.Revision, r.At, r.Member, domain.Explanation(r.Decision), orNone(r.Flags)}
 }
 
 const hexDigits = "0123456789abcdef"

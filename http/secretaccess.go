@@ -44,11 +44,11 @@ type removeRule struct {
 
 // Viewer is somebody and how he stands to a secret.
 type Viewer struct {
-	Kind     domain.ActorKind `json:"kind" enum:"member,service"`
-	ID       string           `json:"id"`
-	Allowed  bool             `json:"allowed"`
-	Decision domain.Decision  `json:"decision" doc:"Its code says why not"`
-	Ways     []access.Way     `json:"ways" nullable:"false" doc:"Every way in, also while a condition that comes before is not met"`
+	Kind     domain.ActorKind   `json:"kind" enum:"member,service"`
+	ID       string             `json:"id"`
+	Allowed  bool               `json:"allowed"`
+	Decision domain.Explanation `json:"decision" doc:"Its code says why not"`
+	Ways     []access.Way       `json:"ways" nullable:"false" doc:"Every way in, also while a condition that comes before is not met"`
 }
 
 type listViewers struct {
@@ -193,11 +193,11 @@ func (s *Server) listViewers(_ context.Context, c *call, in *listViewers, page p
 		if in.Member != "" {
 			actor := domain.Actor{Kind: domain.Member, ID: in.Member}
 			d := x.Decide(access.Request{Workspace: c.workspace, Actor: actor, Action: access.View, Secret: id, At: now})
-			found = append(found, Viewer{actor.Kind, actor.ID, d.Allowed, d, orNone(x.Ways(c.workspace, id, actor, now))})
+			found = append(found, Viewer{actor.Kind, actor.ID, d.Allowed, domain.Explanation(d), orNone(x.Ways(c.workspace, id, actor, now))})
 			return
 		}
 		for _, v := range x.Viewers(c.workspace, id, now, after[0], page.Size()+1) {
-			found = append(found, Viewer{v.Actor.Kind, v.Actor.ID, true, v.Decision, orNone(x.Ways(c.workspace, id, v.Actor, now))})
+			found = append(found, Viewer{v.Actor.Kind, v.Actor.ID, true, domain.Explanation(v.Decision), orNone(x.Ways(c.workspace, id, v.Actor, now))})
 		}
 	})
 	return projections.Cut(page, found, func(v *Viewer) []string { return []string{v.ID} }), err

@@ -130,7 +130,7 @@ func TestReceiptsAreWrittenAsJSON(t *testing.T) {
 	for _, r := range []Receipt{
 		{Flags: []string{}},
 		{EventID: uuid.New(), Stream: "reveals-1", Revision: 7, At: time.Date(2026, 3, 2, 8, 0, 0, 1200, time.UTC), Member: "d:<é>\"",
-			Decision: domain.Decision{Allowed: true, Via: "rule", Evidence: []domain.Evidence{{Stream: "ticket-1", Revision: 2}}},
+			Decision: domain.Explanation{Allowed: true, Via: "rule", Evidence: []domain.Evidence{{Stream: "ticket-1", Revision: 2}}},
 			Flags:    []string{"expired", "a&b"}},
 	} {
 		want, err := json.Marshal(r)

@@ -73,8 +73,11 @@ func describeField(f catalog.Field) string {
 	if f.Optional {
 		text += "?"
 	}
-	if len(f.Fields) > 0 {
+	switch {
+	case len(f.Fields) > 0:
 		text += " (" + f.Type + ": " + joinFields(f.Fields) + ")"
+	case strings.HasPrefix(f.Type, "object"):
+		text += " (" + f.Type + ")"
 	}
 	return text
 }

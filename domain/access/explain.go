@@ -2,6 +2,7 @@ package access
 
 import (
 	"encoding/hex"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -123,7 +124,7 @@ func (s *space) targetOf(g *grant) string {
 	return "all"
 }
 
-// evidence gathers recorded facts, each once.
+// evidence gathers recorded facts, each once, those of a stream one after the other.
 type evidence struct {
 	list []domain.Evidence
 	of   [16]source // of what is in list, which is never longer: names are made once
@@ -139,9 +140,10 @@ func (e *evidence) cite(kind string, id uuid.UUID, f fact) {
 		return
 	}
 	stream, revision := "", uint64(f-1)
+	at := len(e.list)
 	for i := range min(len(e.list), len(e.of)) {
 		if e.of[i] == (source{kind, id}) {
-			stream = e.list[i].Stream
+			stream, at = e.list[i].Stream, i+1
 			if e.list[i].Revision == revision {
 				return
 			}
@@ -150,10 +152,11 @@ func (e *evidence) cite(kind string, id uuid.UUID, f fact) {
 	if stream == "" {
 		stream = streamName(kind, id)
 	}
-	if n := len(e.list); n < len(e.of) {
-		e.of[n] = source{kind, id}
+	if at < len(e.of) {
+		copy(e.of[at+1:], e.of[at:])
+		e.of[at] = source{kind, id}
 	}
-	e.list = append(e.list, domain.Evidence{Stream: stream, Revision: revision})
+	e.list = slices.Insert(e.list, at, domain.Evidence{Stream: stream, Revision: revision})
 }
 
 // citeTie names the fact that tied the member to a group or contact; if nothing had to, another.

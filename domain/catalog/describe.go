@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/kdesk/client-secrets/domain"
 )
 
 // Field describes one JSON field of an event type.
@@ -22,7 +24,10 @@ var plainTypes = map[reflect.Type]string{
 	reflect.TypeFor[uuid.UUID](): "uuid",
 	reflect.TypeFor[[]byte]():    "bytes (base64)",
 	privateType:                  "text",
+	evidenceType:                 "object of streams: list of revisions",
 }
+
+var evidenceType = reflect.TypeFor[[]domain.Evidence]()
 
 var plainKinds = map[reflect.Kind]string{
 	reflect.String: "text", reflect.Bool: "true or false", reflect.Int: "number", reflect.Uint64: "number",

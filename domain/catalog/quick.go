@@ -130,19 +130,18 @@ func readDecision(s *scanner, d *domain.Decision) {
 	d.Target = s.optional(`,"target":`)
 	d.Ticket = s.optional(`,"ticket":`)
 	d.Contact = s.optional(`,"contact":`)
-	s.must(`,"evidence":[`)
+	s.must(`,"evidence":{`)
 	d.Evidence = make([]domain.Evidence, 0, 6)
-	stream := ""
-	for s.has(`{"stream":`) {
-		stream = s.again(stream)
-		e := domain.Evidence{Stream: stream}
-		s.must(`,"revision":`)
-		e.Revision = s.number()
-		s.must(`}`)
-		d.Evidence = append(d.Evidence, e)
-		if !s.has(`,`) {
-			break
+	for !s.has(`}`) && !s.off {
+		if len(d.Evidence) > 0 {
+			s.must(`,`)
 		}
+		stream := s.text()
+		s.must(`:[`)
+		for more := true; more; more = s.has(`,`) {
+			d.Evidence = append(d.Evidence, domain.Evidence{Stream: stream, Revision: s.number()})
+		}
+		s.must(`]`)
 	}
-	s.must(`]}`)
+	s.must(`}`)
 }

@@ -36,8 +36,10 @@ func drawRevealed(t *rapid.T) reveal.FieldRevealed {
 	if rapid.Bool().Draw(t, "retried") {
 		v.RetryOf = ids().Draw(t, "retry of")
 	}
-	for range rapid.IntRange(0, 5).Draw(t, "evidence") {
-		v.Decision.Evidence = append(v.Decision.Evidence, domain.Evidence{Stream: text("stream"), Revision: rapid.Uint64Range(0, 1<<50).Draw(t, "revision")})
+	for _, stream := range rapid.SliceOfNDistinct(plainText(0), 0, 3, rapid.ID).Draw(t, "streams") {
+		for range rapid.IntRange(1, 3).Draw(t, "facts") {
+			v.Decision.Evidence = append(v.Decision.Evidence, domain.Evidence{Stream: stream, Revision: rapid.Uint64Range(0, 1<<50).Draw(t, "revision")})
+		}
 	}
 	if rapid.Bool().Draw(t, "reasoned") {
 		v.Reason.Seal(rapid.SliceOfN(rapid.Byte(), 1, 60).Draw(t, "reason"))
@@ -72,7 +74,7 @@ func TestWhatIsWrittenIsReadQuickly(t *testing.T) {
 
 // Whatever is read quickly means the same to encoding/json, and what is not is read by it.
 func FuzzQuick(f *testing.F) {
-	for _, name := range []string{"reveal.field_revealed.v1", "reveal.denied.v1"} {
+	for _, name := range []string{"reveal.field_revealed.v1", "reveal.field_revealed.v1.now", "reveal.denied.v1"} {
 		golden, err := os.ReadFile("testdata/" + name + ".json")
 		require.NoError(f, err)
 		var compact bytes.Buffer
@@ -98,7 +100,7 @@ func FuzzQuick(f *testing.F) {
 }
 
 func BenchmarkUnmarshalRevealed(b *testing.B) {
-	golden, err := os.ReadFile("testdata/reveal.field_revealed.v1.json")
+	golden, err := os.ReadFile("testdata/reveal.field_revealed.v1.now.json")
 	require.NoError(b, err)
 	var compact bytes.Buffer
 	require.NoError(b, json.Compact(&compact, golden))

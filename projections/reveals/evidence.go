@@ -20,12 +20,14 @@ const plainName = 255
 
 // appendDecision appends the JSON of a decision, whose list of evidence is left empty: that is packed apart.
 func appendDecision(b []byte, d domain.Decision) []byte {
-	d.Evidence = d.Evidence[:0]
-	return d.AppendJSON(b)
+	d.Evidence = noEvidence
+	return (*domain.Explanation)(&d).AppendJSON(b)
 }
 
+var noEvidence = []domain.Evidence{}
+
 // readDecision reads a decision and its evidence.
-func readDecision(decision, evidence []byte) (d domain.Decision, err error) {
+func readDecision(decision, evidence []byte) (d domain.Explanation, err error) {
 	if err := json.Unmarshal(decision, &d); err != nil {
 		return d, fmt.Errorf("reading a decision: %w", err)
 	}

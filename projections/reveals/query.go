@@ -48,23 +48,23 @@ type Filter struct {
 
 // Reveal is one row. Which of its fields are set depends on its kind.
 type Reveal struct {
-	EventID      uuid.UUID        `json:"event_id"`
-	Position     uint64           `json:"-"` // opaque in public
-	At           time.Time        `json:"at"`
-	Kind         Kind             `json:"kind"`
-	Secret       uuid.UUID        `json:"secret"`
-	Field        string           `json:"field"`
-	ValueVersion int              `json:"value_version,omitempty"`
-	Member       string           `json:"member"` // or the key id of a service account
-	ActorKind    domain.ActorKind `json:"actor_kind"`
-	Ticket       string           `json:"ticket,omitempty"`
-	Reason       string           `json:"reason,omitempty"`
-	Code         string           `json:"code,omitempty"` // why it was refused
-	Decision     domain.Decision  `json:"decision"`
-	Flags        []string         `json:"flags,omitempty"`
-	RetryOf      uuid.UUID        `json:"retry_of,omitzero"`
-	Of           uuid.UUID        `json:"of,omitzero"`          // the reveal that this one withheld
-	WithheldBy   uuid.UUID        `json:"withheld_by,omitzero"` // set: the value never left
+	EventID      uuid.UUID          `json:"event_id"`
+	Position     uint64             `json:"-"` // opaque in public
+	At           time.Time          `json:"at"`
+	Kind         Kind               `json:"kind"`
+	Secret       uuid.UUID          `json:"secret"`
+	Field        string             `json:"field"`
+	ValueVersion int                `json:"value_version,omitempty"`
+	Member       string             `json:"member"` // or the key id of a service account
+	ActorKind    domain.ActorKind   `json:"actor_kind"`
+	Ticket       string             `json:"ticket,omitempty"`
+	Reason       string             `json:"reason,omitempty"`
+	Code         string             `json:"code,omitempty"` // why it was refused
+	Decision     domain.Explanation `json:"decision"`
+	Flags        []string           `json:"flags,omitempty"`
+	RetryOf      uuid.UUID          `json:"retry_of,omitzero"`
+	Of           uuid.UUID          `json:"of,omitzero"`          // the reveal that this one withheld
+	WithheldBy   uuid.UUID          `json:"withheld_by,omitzero"` // set: the value never left
 }
 
 // Queries reads the live tables.

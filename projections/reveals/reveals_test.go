@@ -112,10 +112,10 @@ func TestRowsAreWhole(t *testing.T) {
 	require.NoError(t, err)
 	first := h.Events[0]
 	require.Equal(t, reveals.Reveal{EventID: first.ID, Position: first.Position, At: first.At, Kind: reveals.Revealed, Secret: one,
-		Field: "a", ValueVersion: 2, Member: "d:ann", ActorKind: domain.System, Ticket: "d:1", Reason: "because", Decision: permit,
+		Field: "a", ValueVersion: 2, Member: "d:ann", ActorKind: domain.System, Ticket: "d:1", Reason: "because", Decision: domain.Explanation(permit),
 		Flags: []string{reveal.FlagExpired}, RetryOf: two}, page.Items[0])
 	require.Equal(t, "no_grant", page.Items[1].Code)
-	require.Equal(t, refusal, page.Items[1].Decision)
+	require.Equal(t, domain.Explanation(refusal), page.Items[1].Decision)
 	require.Equal(t, page.Items[3].EventID, page.Items[2].WithheldBy)
 	require.Equal(t, page.Items[2].EventID, page.Items[3].Of)
 }
