@@ -26,7 +26,6 @@ func (c *cluster) settings() map[string]string {
 		"shared_buffers":          "128MB",
 		"wal_level":               "minimal", // nobody replicates it; indexes are built without writing them twice
 		"max_wal_senders":         "0",
-		"wal_compression":         "on",
 		"min_wal_size":            "80MB",
 		"max_wal_size":            "512MB",
 		"checkpoint_timeout":      "15min",

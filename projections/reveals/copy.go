@@ -11,9 +11,9 @@ import (
 )
 
 var columns = strings.Join([]string{"workspace", "position", "at", "event_id", "kind", "secret", "field", "value_version", "member",
-	"actor_kind", "ticket", "reason", "code", "decision", "evidence", "flags", "retry_of", "of"}, ", ")
+	"actor_kind", "ticket", "reason", "code", "decision", "flags", "retry_of", "of"}, ", ")
 
-const columnCount = 18
+const columnCount = 17
 
 // copying reads as rows of a batch in PostgreSQL's binary COPY format (its manual, "COPY", "Binary Format"). They are
 // made piece by piece, while PostgreSQL takes those before, and without the boxing and the look-ups that pgx.CopyFrom needs for
@@ -78,8 +78,7 @@ func (b copied) row(r *row) copied {
 	b = b.id(r.workspace).int64(r.position).time(r.at).id(r.eventID).text(string(r.kind)).id(r.secret).text(r.field)
 	b = binary.BigEndian.AppendUint32(b.length(4), uint32(r.valueVersion))
 	b = b.text(r.member).text(r.actorKind).textOrNull(r.ticket).textOrNull(r.reason).textOrNull(r.code)
-	b = b.measured(func(b copied) copied { return appendDecision(b, r.decision) })
-	b = b.measured(func(b copied) copied { return packEvidence(b, r.decision.Evidence) })
+	b = b.measured(func(b copied) copied { return packDecision(b, &r.decision) })
 	return b.texts(r.flags).idOrNull(r.retryOf).idOrNull(r.of)
 }
 

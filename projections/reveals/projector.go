@@ -34,7 +34,7 @@ func (Projector) Schema() string { return once.Schema + schema }
 func (Projector) Indexes() string { return indexes }
 
 // Version returns how often the meaning of the tables changed.
-func (Projector) Version() int { return 3 }
+func (Projector) Version() int { return 4 }
 
 // Kinds returns the kinds of streams it reads. Members are read for their erasure.
 func (Projector) Kinds() []string { return []string{domain.RevealsKind, domain.MemberKind} }

@@ -156,15 +156,15 @@ func listSQL(workspace uuid.UUID, f Filter, page projections.Page) (string, []an
 }
 
 const selected = `event_id, position, at, kind, secret, field, value_version, member, actor_kind,
-	coalesce(ticket, ''), coalesce(reason, ''), coalesce(code, ''), decision, evidence, flags, retry_of, of,
+	coalesce(ticket, ''), coalesce(reason, ''), coalesce(code, ''), decision, flags, retry_of, of,
 	(SELECT w.event_id FROM reveals.withheld w WHERE w.workspace = r.workspace AND w.of = r.event_id)`
 
 func scan(row pgx.CollectableRow) (r Reveal, err error) {
 	var position int64
-	var decision, evidence []byte
+	var packed []byte
 	var retryOf, of, withheldBy *uuid.UUID
 	if err = row.Scan(&r.EventID, &position, &r.At, &r.Kind, &r.Secret, &r.Field, &r.ValueVersion, &r.Member, &r.ActorKind,
-		&r.Ticket, &r.Reason, &r.Code, &decision, &evidence, &r.Flags, &retryOf, &of, &withheldBy); err != nil {
+		&r.Ticket, &r.Reason, &r.Code, &packed, &r.Flags, &retryOf, &of, &withheldBy); err != nil {
 		return r, err
 	}
 	r.Position, r.At = uint64(position), r.At.UTC()
@@ -173,6 +173,10 @@ func scan(row pgx.CollectableRow) (r Reveal, err error) {
 			*to = *from
 		}
 	}
-	r.Decision, err = readDecision(decision, evidence)
-	return r, err
+	decision, err := unpackDecision(packed)
+	if err != nil {
+		return r, fmt.Errorf("reading the decision of event %s: %w", r.EventID, err)
+	}
+	r.Decision = domain.Explanation(decision)
+	return r, nil
 }

@@ -14,8 +14,7 @@ CREATE TABLE reveal (
 	ticket        text        COLLATE "C",
 	reason        text,
 	code          text        COLLATE "C",          -- of a refusal
-	decision      text        NOT NULL,             -- JSON of our own making: checking it again would cost a third of a rebuild
-	evidence      bytea       NOT NULL,             -- of the decision, packed: as JSON it would be half of the table
+	decision      bytea       NOT NULL,             -- packed: as JSON it would be half of the table
 	flags         text[],
 	retry_of      uuid,
 	of            uuid                              -- the reveal that was withheld

@@ -27,15 +27,33 @@ func TestEvidenceIsPacked(t *testing.T) {
 	require.Len(t, packEvidence(nil, []domain.Evidence{{Stream: secret}, {Stream: secret, Revision: 1}}), 1+len(domain.SecretKind)+16+1+2)
 }
 
-func FuzzUnpackEvidence(f *testing.F) {
-	f.Add(packEvidence(nil, []domain.Evidence{{Stream: domain.Stream(domain.SecretKind, uuid.UUID{1})}, {Stream: "x", Revision: 1 << 40}}))
+func TestDecisionsArePacked(t *testing.T) {
+	for _, d := range []domain.Decision{
+		{Evidence: []domain.Evidence{}},
+		{Allowed: true, PolicyVersion: 300, Code: "a", Via: "b", Rule: "c", Kind: "d", Target: "e", Ticket: "f", Contact: strings.Repeat("g", 200),
+			Evidence: []domain.Evidence{{Stream: "x", Revision: 1}}},
+	} {
+		packed := packDecision(nil, &d)
+		got, err := unpackDecision(packed)
+		require.NoError(t, err)
+		require.Equal(t, d, got)
+		for cut := range min(len(packed), 10) {
+			_, err := unpackDecision(packed[:cut])
+			require.ErrorIs(t, err, errPacked)
+		}
+	}
+}
+
+func FuzzUnpackDecision(f *testing.F) {
+	f.Add(packDecision(nil, &domain.Decision{Code: "no_grant", Evidence: []domain.Evidence{
+		{Stream: domain.Stream(domain.SecretKind, uuid.UUID{1})}, {Stream: "x", Revision: 1 << 40}}}))
 	f.Fuzz(func(t *testing.T, packed []byte) {
-		facts, err := unpackEvidence(nil, packed)
+		d, err := unpackDecision(packed)
 		if err != nil {
 			return
 		}
-		again, err := unpackEvidence(nil, packEvidence(nil, facts))
+		again, err := unpackDecision(packDecision(nil, &d))
 		require.NoError(t, err)
-		require.Equal(t, facts, again)
+		require.Equal(t, d, again)
 	})
 }
