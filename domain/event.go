@@ -12,9 +12,9 @@ type Event interface {
 }
 
 // PrivateSubject is implemented by events whose private text belongs to somebody other than the stream they are in.
-// It returns the stream name of that subject.
+// It returns the kind and the foreign id of that subject, of whose stream DirectoryStream makes the name.
 type PrivateSubject interface {
-	PrivateSubject(workspace uuid.UUID) string
+	PrivateSubject() (kind, id string)
 }
 
 // Meta says under whose authority and in which course of events something was recorded.

@@ -78,7 +78,7 @@ func (c *Codec) marshal(ctx context.Context, t *catalog.Type, id uuid.UUID, subj
 
 // Decode reads stored events. Private text whose key was destroyed reads as domain.ErasedText.
 func (c *Codec) Decode(ctx context.Context, records []Record) ([]domain.Recorded, error) {
-	batch := decoding{events: make([]domain.Recorded, len(records)), sealed: nil}
+	batch := decoding{events: make([]domain.Recorded, len(records)), subjects: map[subjectKey]string{}}
 	for i := range records {
 		if err := batch.read(i, &records[i]); err != nil {
 			return nil, fmt.Errorf("decoding %s at revision %d: %w", records[i].Stream, records[i].Revision, err)
@@ -92,8 +92,15 @@ func (c *Codec) Decode(ctx context.Context, records []Record) ([]domain.Recorded
 
 // decoding is a batch of events on its way from JSON to the domain; sealed lists those with private text.
 type decoding struct {
-	events []domain.Recorded
-	sealed []sealedEvent
+	events   []domain.Recorded
+	sealed   []sealedEvent
+	subjects map[subjectKey]string // names of their streams
+}
+
+// subjectKey names a directory thing whose private text is in an event of another stream.
+type subjectKey struct {
+	workspace uuid.UUID
+	kind, id  string
 }
 
 type sealedEvent struct {
@@ -120,7 +127,7 @@ func (d *decoding) read(i int, r *Record) error {
 		return fmt.Errorf("a %s does not belong into a stream of kind %q", t.Name, kind)
 	}
 	if hasSealed(t, p) {
-		d.sealed = append(d.sealed, sealedEvent{i, t, p, subjectOf(p, e.Meta.Workspace, r.Stream)}) // taken when it is open
+		d.sealed = append(d.sealed, sealedEvent{i, t, p, d.subjectOf(p, e.Meta.Workspace, r.Stream)}) // taken when it is open
 	} else {
 		e.Event = t.Event(p)
 		t.Release(p)
@@ -183,9 +190,26 @@ func (c *Codec) openEvent(ctx context.Context, e *domain.Recorded, s sealedEvent
 // subjectOf returns the stream name of the one whose private text an event holds, or the event that a pointer points to.
 func subjectOf(e any, workspace uuid.UUID, stream string) string {
 	if s, ok := e.(domain.PrivateSubject); ok {
-		return s.PrivateSubject(workspace)
+		kind, id := s.PrivateSubject()
+		return domain.DirectoryStream(workspace, kind, id)
 	}
 	return stream
+}
+
+// subjectOf is the function of this name, with names that it made before: a batch is mostly about few members.
+func (d *decoding) subjectOf(e any, workspace uuid.UUID, stream string) string {
+	s, ok := e.(domain.PrivateSubject)
+	if !ok {
+		return stream
+	}
+	k := subjectKey{workspace: workspace}
+	k.kind, k.id = s.PrivateSubject()
+	name, ok := d.subjects[k]
+	if !ok {
+		name = domain.DirectoryStream(workspace, k.kind, k.id)
+		d.subjects[k] = name
+	}
+	return name
 }
 
 // placeOf returns the associated data of an event's n-th private text: the event's id and n, 18 bytes.

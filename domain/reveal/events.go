@@ -67,14 +67,10 @@ func (Withheld) EventType() string { return "reveal.withheld.v1" }
 func (LimitReached) EventType() string { return "reveal.limit_reached.v1" }
 
 // PrivateSubject makes the reason the member's own text.
-func (e FieldRevealed) PrivateSubject(workspace uuid.UUID) string {
-	return domain.DirectoryStream(workspace, domain.MemberKind, e.Member)
-}
+func (e FieldRevealed) PrivateSubject() (kind, id string) { return domain.MemberKind, e.Member }
 
 // PrivateSubject makes the reason the member's own text.
-func (e FileDownloaded) PrivateSubject(workspace uuid.UUID) string {
-	return FieldRevealed(e).PrivateSubject(workspace)
-}
+func (e FileDownloaded) PrivateSubject() (kind, id string) { return FieldRevealed(e).PrivateSubject() }
 
 // Flags of a reveal that an auditor looks at twice.
 const (
