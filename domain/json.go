@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Decisions are written with every reveal, into the log, the answer and the read model. What is here writes JSON as
+// Decisions are written with every reveal, into the log and into the answer. What is here writes JSON as
 // encoding/json would, without reflection.
 
 // AppendText appends s as encoding/json writes it.

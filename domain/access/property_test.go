@@ -293,8 +293,14 @@ func TestEvidenceNamesRecordedFacts(t *testing.T) {
 		}
 		for _, ws := range worlds {
 			for _, a := range actors() {
-				for _, e := range h.x.Decide(Request{Workspace: ws, Actor: a, Action: View, Secret: shelf[ws][0], At: h.at}).Evidence {
+				facts := h.x.Decide(Request{Workspace: ws, Actor: a, Action: View, Secret: shelf[ws][0], At: h.at}).Evidence
+				var streams []string // each once, unless its facts are apart
+				for i, e := range facts {
 					require.Equal(rt, ws, known[e], "%v", e)
+					if i == 0 || e.Stream != facts[i-1].Stream {
+						require.NotContains(rt, streams, e.Stream, "%v", facts)
+						streams = append(streams, e.Stream)
+					}
 				}
 			}
 		}

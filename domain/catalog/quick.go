@@ -130,8 +130,12 @@ func readDecision(s *scanner, d *domain.Decision) {
 	d.Target = s.optional(`,"target":`)
 	d.Ticket = s.optional(`,"ticket":`)
 	d.Contact = s.optional(`,"contact":`)
-	s.must(`,"evidence":{`)
 	d.Evidence = make([]domain.Evidence, 0, 6)
+	if s.must(`,"evidence":`); s.has(`[`) {
+		readEvidenceList(s, d)
+		return
+	}
+	s.must(`{`)
 	for !s.has(`}`) && !s.off {
 		if len(d.Evidence) > 0 {
 			s.must(`,`)
@@ -142,6 +146,22 @@ func readDecision(s *scanner, d *domain.Decision) {
 			d.Evidence = append(d.Evidence, domain.Evidence{Stream: stream, Revision: s.number()})
 		}
 		s.must(`]`)
+	}
+	s.must(`}`)
+}
+
+// readEvidenceList reads the form that logs had before.
+func readEvidenceList(s *scanner, d *domain.Decision) {
+	stream := ""
+	for !s.has(`]`) && !s.off {
+		if len(d.Evidence) > 0 {
+			s.must(`,`)
+		}
+		s.must(`{"stream":`)
+		stream = s.again(stream)
+		s.must(`,"revision":`)
+		d.Evidence = append(d.Evidence, domain.Evidence{Stream: stream, Revision: s.number()})
+		s.must(`}`)
 	}
 	s.must(`}`)
 }

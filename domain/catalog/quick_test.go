@@ -59,6 +59,12 @@ func TestWhatIsWrittenIsReadQuickly(t *testing.T) {
 		require.True(t, scan(data, func(s *scanner) { readRevealed(s, &quick) }), string(data))
 		require.NoError(t, json.Unmarshal(data, &slow))
 		require.Equal(t, slow, quick)
+
+		var before reveal.FieldRevealed // with evidence as a list
+		list := domain.Explanation(v.Decision)
+		data = bytes.Replace(data, v.Decision.AppendJSON(nil), list.AppendJSON(nil), 1)
+		require.True(t, scan(data, func(s *scanner) { readRevealed(s, &before) }), string(data))
+		require.Equal(t, slow, before)
 	})
 	rapid.Check(t, func(t *rapid.T) {
 		m := domain.Meta{Workspace: ids().Draw(t, "workspace"), Correlation: ids().Draw(t, "correlation"), Causation: ids().Draw(t, "causation"),

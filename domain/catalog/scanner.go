@@ -63,6 +63,15 @@ func (s *scanner) quoted() []byte {
 
 func (s *scanner) text() string { return string(s.quoted()) }
 
+// again returns the text that comes next: the one before, if it is the same.
+func (s *scanner) again(before string) string {
+	if n := len(before); len(s.rest) > n+1 && s.rest[0] == '"' && s.rest[n+1] == '"' && string(s.rest[1:n+1]) == before {
+		s.rest = s.rest[n+2:]
+		return before
+	}
+	return s.text()
+}
+
 // optional returns the text of a field that may be left out. name includes what stands between it and the text.
 func (s *scanner) optional(name string) string {
 	if !s.has(name) {

@@ -31,7 +31,7 @@ const (
 // takes its time.
 type chunk struct {
 	frames []mem.Buffer
-	bytes  int
+	bytes  int  // of memory
 	text   bool // the client wants ids as text
 }
 
@@ -44,7 +44,7 @@ func (c *chunk) add(size int, write func(b []byte) []byte) {
 	buf := frames.Get(size)
 	*buf = write((*buf)[:0])
 	c.frames = append(c.frames, mem.NewBuffer(buf, frames))
-	c.bytes += len(*buf)
+	c.bytes += cap(*buf)
 }
 
 // event adds an event; a resolved link comes with the event it points to, or nil when that is gone.
@@ -122,7 +122,7 @@ var frames = &framePool{pool: sync.Pool{New: func() any { return new([]byte) }}}
 type framePool struct{ pool sync.Pool }
 
 const (
-	smallestFrame = 2 << 10 // gRPC does not give smaller ones back
+	smallestFrame = 1152 // gRPC gives those back that have room for more than 1,024 bytes
 	largestFrame  = 64 << 10
 )
 

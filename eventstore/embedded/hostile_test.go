@@ -332,13 +332,21 @@ func TestAThousandConnectionsHarmNobody(t *testing.T) {
 }
 
 func TestClientsThatNeverReadTakeBoundedMemory(t *testing.T) {
+	t.Run("large events", func(t *testing.T) { notRead(t, 500_000) })
+	t.Run("small events", func(t *testing.T) { notRead(t, 100) })
+}
+
+// notRead appends 60 events of a size, or 6,000 if they are small, and has many readers that do not read them.
+func notRead(t *testing.T, size int) {
 	server := startServer(t, testConfig(t.TempDir()))
 	c := connect(t, server.ConnectionString())
-	large := event("large")
-	large.Data = make([]byte, 500_000)
 	for i := range 60 {
-		large.EventID = uuid.New()
-		appendTo(t, c, fmt.Sprint("large-", i%3), esdb.Any{}, large)
+		events := make([]esdb.EventData, max(1, 10_000/size))
+		for j := range events {
+			events[j] = event("unread")
+			events[j].Data = make([]byte, size)
+		}
+		appendTo(t, c, fmt.Sprint("unread-", i%3), esdb.Any{}, events...)
 	}
 	before := heap()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -359,6 +367,6 @@ func TestClientsThatNeverReadTakeBoundedMemory(t *testing.T) {
 		unharmed(t, c)
 	}
 	used := heap() - before
-	t.Logf("%d readers that do not read 30 MB each: %.1f MiB", maxStreams, used)
+	t.Logf("%d readers that do not read events of %d bytes: %.1f MiB", maxStreams, size, used)
 	require.Less(t, used, 200.0)
 }

@@ -38,14 +38,39 @@ func TestListsHaveTheirIndex(t *testing.T) {
 	}
 }
 
+// A list of one of many tenants is read in order, not all at once to be sorted.
+func TestListsOfOneOfManyTenantsAreNotSorted(t *testing.T) {
+	ctx, one := context.Background(), uuid.New()
+	h := projectiontest.NewHistory()
+	h.Add(domain.Stream(domain.RevealsKind, h.Workspace), reveal.FieldRevealed{Secret: one, Field: "a", Member: "d:ann", Ticket: "d:1"})
+	pool := projectiontest.Apply(t, Projector{}, h.Events)
+	_, err := pool.Exec(ctx, `INSERT INTO reveals.reveal (workspace, position, at, event_id, kind, secret, field, value_version, member,
+		actor_kind, ticket, decision) SELECT lpad((n % 100)::text, 32, '0')::uuid, 1000 + n, at, gen_random_uuid(), kind, secret, field,
+		value_version, member, actor_kind, ticket, decision FROM reveals.reveal, generate_series(1, 100000) n`)
+	require.NoError(t, err)
+	_, err = pool.Exec(ctx, "ANALYZE reveals.reveal")
+	require.NoError(t, err)
+	for _, filter := range []Filter{{}, {Kind: Revealed}, {Secret: one}, {Member: "d:ann"}, {Ticket: "d:1"}, {Member: "d:ann", Kind: Revealed}} {
+		sql, args, err := listSQL(uuid.MustParse("00000000-0000-0000-0000-000000000042"), filter, projections.Page{})
+		require.NoError(t, err)
+		plan := explain(t, pool, "", sql, args)
+		require.NotContains(t, plan, "Sort  ", "%+v", filter)
+		require.Regexp(t, "Index Scan", plan)
+	}
+}
+
 // planOf returns how PostgreSQL reads a page of a list if it may not read the whole table.
 func planOf(t *testing.T, pool *pgxpool.Pool, workspace uuid.UUID, f Filter) string {
-	ctx := context.Background()
 	sql, args, err := listSQL(workspace, f, projections.Page{After: `["7"]`})
 	require.NoError(t, err)
+	return explain(t, pool, "SET LOCAL enable_seqscan TO off; SET LOCAL enable_bitmapscan TO off", sql, args)
+}
+
+func explain(t *testing.T, pool *pgxpool.Pool, settings, sql string, args []any) string {
+	ctx := context.Background()
 	var lines []string
 	require.NoError(t, pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SET LOCAL enable_seqscan TO off; SET LOCAL enable_bitmapscan TO off"); err != nil {
+		if _, err := tx.Exec(ctx, settings); err != nil {
 			return err
 		}
 		rows, err := tx.Query(ctx, "EXPLAIN "+sql, args...)
