@@ -113,7 +113,9 @@ func TestAReaderCatchesUpAndFollows(t *testing.T) {
 
 	write(t, log, "secret-1", 17050, 20000) // past the window
 	assert.Equal(t, numbers(17050, 20000), next(t, r, 2950, 64))
-	assert.Equal(t, feed.Head(), r.Position())
+	head, err := log.Head(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, head, r.Position()) // that of the feed may be behind, if the log was read faster
 }
 
 func TestReadersAtTheirOwnPaceMissNothing(t *testing.T) {
