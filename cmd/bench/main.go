@@ -78,7 +78,6 @@ func measure(ctx context.Context, s settings, r *report) error {
 		return fmt.Errorf("opening the folder to the database server: %w", err)
 	}
 	data := filepath.Join(dir, "data")
-	measureMachine(r, "at first")
 	workspace, err := measureServer(ctx, s, r, dir, data)
 	if err != nil || !s.wants("rebuild") {
 		return err

@@ -28,7 +28,6 @@ func measureRebuilds(ctx context.Context, s settings, r *report, data string, wo
 	if err := st.fill(ctx, workspace, s.events, s.records); err != nil {
 		return fmt.Errorf("filling the log: %w", err)
 	}
-	measureMachine(r, "before the rebuilds")
 	end := st.follow(ctx)
 	defer func() { err = errors.Join(err, end()) }()
 	revealRate, err := st.rebuild(ctx, "reveals")
