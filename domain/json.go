@@ -3,6 +3,7 @@ package domain
 import (
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strconv"
 
 	"github.com/google/uuid"
@@ -64,7 +65,7 @@ func (d *Decision) AppendJSON(b []byte) []byte {
 	}
 	b = append(b, '{')
 	for i, e := range d.Evidence {
-		if appeared(e.Stream, d.Evidence[:i]) {
+		if slices.ContainsFunc(d.Evidence[:i], func(before Evidence) bool { return before.Stream == e.Stream }) {
 			continue
 		}
 		if i > 0 {
@@ -80,16 +81,6 @@ func (d *Decision) AppendJSON(b []byte) []byte {
 		b = append(b, ']')
 	}
 	return append(b, `}}`...)
-}
-
-// appeared tells whether a stream is that of one of the facts before.
-func appeared(stream string, before []Evidence) bool {
-	for i := len(before) - 1; i >= 0; i-- { // mostly of the last one
-		if before[i].Stream == stream {
-			return true
-		}
-	}
-	return false
 }
 
 // AppendJSON appends the explanation as encoding/json writes it.

@@ -31,14 +31,14 @@ type Codec struct {
 // Encode makes events of one command ready to append to a stream. Their ids derive from the command's id.
 func (c *Codec) Encode(ctx context.Context, stream string, meta domain.Meta, events []domain.Event) ([]Proposed, error) {
 	metadata := catalog.MarshalMeta(meta)
-	proposed := make([]Proposed, len(events))
+	proposed, subjects := make([]Proposed, len(events)), subjectNames{}
 	for i, e := range events {
 		t, ok := catalog.Lookup(e.EventType())
 		if !ok {
 			return nil, fmt.Errorf("event type %s is not in the catalogue", e.EventType())
 		}
 		id := domain.EventID(meta.Command, i)
-		data, err := c.marshal(ctx, t, id, subjectOf(e, meta.Workspace, stream), meta.Workspace, e)
+		data, err := c.marshal(ctx, t, id, subjects.of(e, meta.Workspace, stream), meta.Workspace, e)
 		if err != nil {
 			return nil, fmt.Errorf("encoding a %s: %w", t.Name, err)
 		}
@@ -78,7 +78,7 @@ func (c *Codec) marshal(ctx context.Context, t *catalog.Type, id uuid.UUID, subj
 
 // Decode reads stored events. Private text whose key was destroyed reads as domain.ErasedText.
 func (c *Codec) Decode(ctx context.Context, records []Record) ([]domain.Recorded, error) {
-	batch := decoding{events: make([]domain.Recorded, len(records)), subjects: map[subjectKey]string{}}
+	batch := decoding{events: make([]domain.Recorded, len(records)), subjects: subjectNames{}}
 	for i := range records {
 		if err := batch.read(i, &records[i]); err != nil {
 			return nil, fmt.Errorf("decoding %s at revision %d: %w", records[i].Stream, records[i].Revision, err)
@@ -94,13 +94,7 @@ func (c *Codec) Decode(ctx context.Context, records []Record) ([]domain.Recorded
 type decoding struct {
 	events   []domain.Recorded
 	sealed   []sealedEvent
-	subjects map[subjectKey]string // names of their streams
-}
-
-// subjectKey names a directory thing whose private text is in an event of another stream.
-type subjectKey struct {
-	workspace uuid.UUID
-	kind, id  string
+	subjects subjectNames
 }
 
 type sealedEvent struct {
@@ -127,7 +121,7 @@ func (d *decoding) read(i int, r *Record) error {
 		return fmt.Errorf("a %s does not belong into a stream of kind %q", t.Name, kind)
 	}
 	if hasSealed(t, p) {
-		d.sealed = append(d.sealed, sealedEvent{i, t, p, d.subjectOf(p, e.Meta.Workspace, r.Stream)}) // taken when it is open
+		d.sealed = append(d.sealed, sealedEvent{i, t, p, d.subjects.of(p, e.Meta.Workspace, r.Stream)}) // taken when it is open
 	} else {
 		e.Event = t.Event(p)
 		t.Release(p)
@@ -187,27 +181,28 @@ func (c *Codec) openEvent(ctx context.Context, e *domain.Recorded, s sealedEvent
 	return err
 }
 
-// subjectOf returns the stream name of the one whose private text an event holds, or the event that a pointer points to.
-func subjectOf(e any, workspace uuid.UUID, stream string) string {
-	if s, ok := e.(domain.PrivateSubject); ok {
-		kind, id := s.PrivateSubject()
-		return domain.DirectoryStream(workspace, kind, id)
-	}
-	return stream
+// subjectNames are names of the streams of those whose private text is in events of other streams, made once: a batch is mostly
+// about few members.
+type subjectNames map[subject]string
+
+type subject struct {
+	workspace uuid.UUID
+	kind, id  string
 }
 
-// subjectOf is the function of this name, with names that it made before: a batch is mostly about few members.
-func (d *decoding) subjectOf(e any, workspace uuid.UUID, stream string) string {
+// of returns the stream name of the one whose private text an event holds, or the event that a pointer points to. stream is the
+// one that the event is in.
+func (names subjectNames) of(e any, workspace uuid.UUID, stream string) string {
 	s, ok := e.(domain.PrivateSubject)
 	if !ok {
 		return stream
 	}
-	k := subjectKey{workspace: workspace}
-	k.kind, k.id = s.PrivateSubject()
-	name, ok := d.subjects[k]
+	kind, id := s.PrivateSubject()
+	key := subject{workspace, kind, id}
+	name, ok := names[key]
 	if !ok {
-		name = domain.DirectoryStream(workspace, k.kind, k.id)
-		d.subjects[k] = name
+		name = domain.DirectoryStream(workspace, kind, id)
+		names[key] = name
 	}
 	return name
 }

@@ -130,38 +130,43 @@ func readDecision(s *scanner, d *domain.Decision) {
 	d.Target = s.optional(`,"target":`)
 	d.Ticket = s.optional(`,"ticket":`)
 	d.Contact = s.optional(`,"contact":`)
-	d.Evidence = make([]domain.Evidence, 0, 6)
-	if s.must(`,"evidence":`); s.has(`[`) {
-		readEvidenceList(s, d)
-		return
+	s.must(`,"evidence":`)
+	d.Evidence = readEvidence(s)
+	s.must(`}`)
+}
+
+func readEvidence(s *scanner) []domain.Evidence {
+	facts := make([]domain.Evidence, 0, 6)
+	if s.has(`[`) {
+		return readEvidenceList(s, facts)
 	}
 	s.must(`{`)
 	for !s.has(`}`) && !s.off {
-		if len(d.Evidence) > 0 {
+		if len(facts) > 0 {
 			s.must(`,`)
 		}
 		stream := s.text()
 		s.must(`:[`)
 		for more := true; more; more = s.has(`,`) {
-			d.Evidence = append(d.Evidence, domain.Evidence{Stream: stream, Revision: s.number()})
+			facts = append(facts, domain.Evidence{Stream: stream, Revision: s.number()})
 		}
 		s.must(`]`)
 	}
-	s.must(`}`)
+	return facts
 }
 
-// readEvidenceList reads the form that logs had before.
-func readEvidenceList(s *scanner, d *domain.Decision) {
+// readEvidenceList reads on in the form that logs had before.
+func readEvidenceList(s *scanner, facts []domain.Evidence) []domain.Evidence {
 	stream := ""
 	for !s.has(`]`) && !s.off {
-		if len(d.Evidence) > 0 {
+		if len(facts) > 0 {
 			s.must(`,`)
 		}
 		s.must(`{"stream":`)
 		stream = s.again(stream)
 		s.must(`,"revision":`)
-		d.Evidence = append(d.Evidence, domain.Evidence{Stream: stream, Revision: s.number()})
+		facts = append(facts, domain.Evidence{Stream: stream, Revision: s.number()})
 		s.must(`}`)
 	}
-	s.must(`}`)
+	return facts
 }

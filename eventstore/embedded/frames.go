@@ -39,10 +39,11 @@ func newChunk(text bool) *chunk { return &chunk{text: text} }
 
 func (c *chunk) full() bool { return c.bytes >= chunkBytes || len(c.frames) >= chunkFrames }
 
-// add makes a response of what write appends to an empty buffer with room for size bytes.
-func (c *chunk) add(size int, write func(b []byte) []byte) {
-	buf := frames.Get(size)
-	*buf = write((*buf)[:0])
+// add adds a response whose only field is a message of size bytes, which write appends.
+func (c *chunk) add(field protowire.Number, size int, write func(b []byte) []byte) {
+	buf := frames.Get(protowire.SizeTag(field) + protowire.SizeBytes(size))
+	b := protowire.AppendTag((*buf)[:0], field, protowire.BytesType)
+	*buf = write(protowire.AppendVarint(b, uint64(size)))
 	c.frames = append(c.frames, mem.NewBuffer(buf, frames))
 	c.bytes += cap(*buf)
 }
@@ -51,9 +52,7 @@ func (c *chunk) add(size int, write func(b []byte) []byte) {
 func (c *chunk) event(position uint64, event, link storage.Record) {
 	size := c.recordSize(eventRecorded, event) + c.recordSize(eventLink, link)
 	size += protowire.SizeTag(eventCommit) + protowire.SizeVarint(position)
-	c.add(size+16, func(b []byte) []byte {
-		b = protowire.AppendTag(b, respEvent, protowire.BytesType)
-		b = protowire.AppendVarint(b, uint64(size))
+	c.add(respEvent, size, func(b []byte) []byte {
 		b = c.record(b, eventRecorded, event)
 		b = c.record(b, eventLink, link)
 		b = protowire.AppendTag(b, eventCommit, protowire.VarintType)
@@ -64,9 +63,7 @@ func (c *chunk) event(position uint64, event, link storage.Record) {
 // checkpoint adds a position up to which a filtered subscription has considered everything.
 func (c *chunk) checkpoint(position uint64) {
 	size := 2 * (1 + protowire.SizeVarint(position))
-	c.add(size+16, func(b []byte) []byte {
-		b = protowire.AppendTag(b, respCheckpoint, protowire.BytesType)
-		b = protowire.AppendVarint(b, uint64(size))
+	c.add(respCheckpoint, size, func(b []byte) []byte {
 		for field := protowire.Number(1); field <= 2; field++ {
 			b = protowire.AppendTag(b, field, protowire.VarintType)
 			b = protowire.AppendVarint(b, position)

@@ -44,25 +44,28 @@ func (m *metadata) add(b []byte) bool {
 			return true
 		}
 	}
-	if !m.differs {
-		m.entries, m.differs = m.entries[:m.same], true
-	}
+	m.differ()
 	m.entries = append(m.entries, entry{text(name), text(value)})
 	return true
 }
 
+// differ makes the entries those of this event, as far as they came.
+func (m *metadata) differ() {
+	if !m.differs {
+		m.entries, m.differs = m.entries[:m.same], true
+	}
+}
+
 // end returns what was added since begin.
 func (m *metadata) end() map[string]string {
-	if m.differs || m.same < len(m.entries) {
-		if !m.differs {
-			m.entries = m.entries[:m.same]
-		}
+	if m.same < len(m.entries) {
+		m.differ()
 		m.shared = make(map[string]string, len(m.entries))
 		for _, e := range m.entries {
 			m.shared[e.name] = e.value
 		}
 	}
-	m.same, m.differs = 0, false
+	m.differs = false
 	return m.shared
 }
 

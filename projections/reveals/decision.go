@@ -34,7 +34,7 @@ func packDecision(b []byte, d *domain.Decision) []byte {
 	}
 	b = binary.AppendUvarint(append(b, allowed), uint64(d.PolicyVersion))
 	for _, text := range texts(d) {
-		b = append(binary.AppendUvarint(b, uint64(len(*text))), *text...)
+		b = packText(b, *text)
 	}
 	return packEvidence(b, d.Evidence)
 }
@@ -51,15 +51,25 @@ func unpackDecision(b []byte) (d domain.Decision, err error) {
 	}
 	d.PolicyVersion, b = int(version), b[1+n:]
 	for _, text := range texts(&d) {
-		length, n := binary.Uvarint(b)
-		if n <= 0 || length > uint64(len(b)-n) {
-			return d, errPacked
+		if *text, b, err = unpackText(b); err != nil {
+			return d, err
 		}
-		b = b[n:]
-		*text, b = string(b[:length]), b[length:]
 	}
-	d.Evidence, err = unpackEvidence([]domain.Evidence{}, b)
+	d.Evidence, err = unpackEvidence(b)
 	return d, err
+}
+
+func packText(b []byte, text string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
+}
+
+func unpackText(b []byte) (text string, rest []byte, err error) {
+	length, n := binary.Uvarint(b)
+	if n <= 0 || length > uint64(len(b)-n) {
+		return "", nil, errPacked
+	}
+	b = b[n:]
+	return string(b[:length]), b[length:], nil
 }
 
 // packEvidence appends the packed form of facts.
@@ -83,8 +93,7 @@ func packStream(b []byte, stream string) []byte {
 		b = append(append(b, byte(len(kind)+len(id))), kind...)
 		return append(b, id[:]...)
 	}
-	b = binary.AppendUvarint(append(b, plainName), uint64(len(stream)))
-	return append(b, stream...)
+	return packText(append(b, plainName), stream)
 }
 
 // hasUpper tells whether a UUID is not written in lower case, as it would be read back. For these few bytes strings.ContainsAny
@@ -98,33 +107,28 @@ func hasUpper(stream string) bool {
 	return false
 }
 
-// unpackEvidence appends the facts of a packed form.
-func unpackEvidence(facts []domain.Evidence, b []byte) ([]domain.Evidence, error) {
-	stream := ""
-	for len(b) > 0 {
-		length := uint64(b[0])
-		plain := length == plainName
-		if b = b[1:]; plain {
-			var n int
-			if length, n = binary.Uvarint(b); n <= 0 {
-				return nil, errPacked
+// unpackEvidence returns the facts of a packed form.
+func unpackEvidence(b []byte) (facts []domain.Evidence, err error) {
+	facts = []domain.Evidence{}
+	for stream := ""; len(b) > 0; {
+		length := int(b[0])
+		switch b = b[1:]; {
+		case length == plainName:
+			if stream, b, err = unpackText(b); err != nil {
+				return nil, err
 			}
-			b = b[n:]
-		}
-		if length > uint64(len(b)) || !plain && length > 0 && length < 16 {
+		case length > len(b) || length > 0 && length < len(uuid.UUID{}):
 			return nil, errPacked
-		}
-		switch name := b[:length]; {
-		case plain:
-			stream = string(name)
 		case length > 0:
-			stream = domain.Stream(string(name[:length-16]), uuid.UUID(name[length-16:]))
+			kind := length - len(uuid.UUID{})
+			stream = domain.Stream(string(b[:kind]), uuid.UUID(b[kind:length]))
+			b = b[length:]
 		}
-		revision, n := binary.Uvarint(b[length:])
+		revision, n := binary.Uvarint(b)
 		if n <= 0 {
 			return nil, errPacked
 		}
-		b = b[int(length)+n:]
+		b = b[n:]
 		facts = append(facts, domain.Evidence{Stream: stream, Revision: revision})
 	}
 	return facts, nil

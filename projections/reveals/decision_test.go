@@ -19,7 +19,7 @@ func TestEvidenceIsPacked(t *testing.T) {
 			{Stream: "-" + secret[len(secret)-36:]}, {Stream: secret}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := unpackEvidence([]domain.Evidence{}, packEvidence(nil, facts))
+			got, err := unpackEvidence(packEvidence(nil, facts))
 			require.NoError(t, err)
 			require.Equal(t, facts, got)
 		})

@@ -36,9 +36,6 @@ func (l lookup) is(value string) string {
 	return fmt.Sprintf("%s = %s AND %s", l.number(l.column, "workspace"), l.number(value, "$1"), silent(l.column+" = "+value))
 }
 
-// inWorkspace is the SQL condition that a row is of the workspace that is $1, for which the key is good.
-var inWorkspace = ofWorkspace("workspace") + " = " + ofWorkspace("$1") + " AND " + silent("workspace = $1")
-
 // silent is a condition that the planner does not estimate. It takes conditions for independent of each other: that what two
 // numbers stand for is equal, when the numbers are, would let it expect so few rows that it reads all and sorts them.
 func silent(condition string) string { return "coalesce(" + condition + ", false)" }

@@ -98,10 +98,11 @@ func (q *Queries) List(ctx context.Context, workspace uuid.UUID, f Filter, page 
 	return projections.Cut(page, items, func(r *Reveal) []string { return []string{strconv.FormatUint(r.Position, 10)} }), nil
 }
 
-// listSQL has only the conditions that are asked for, so that each is planned for its index.
+// listSQL has only the conditions that are asked for, so that each is planned for its index. The first one keeps workspaces apart;
+// which index is good for it, the others say.
 func listSQL(workspace uuid.UUID, f Filter, page projections.Page) (string, []any, error) {
 	args := []any{workspace}
-	sql := "SELECT " + selected + " FROM reveals.reveal r WHERE true"
+	sql := "SELECT " + selected + " FROM reveals.reveal r WHERE " + silent("workspace = $1")
 	and := func(condition string, value any) {
 		args = append(args, value)
 		sql += " AND " + strings.ReplaceAll(condition, "?", "$"+strconv.Itoa(len(args)))
@@ -126,12 +127,11 @@ func listSQL(workspace uuid.UUID, f Filter, page projections.Page) (string, []an
 		return "", nil, errKind
 	}
 	switch refused := f.Kind != "" && f.Kind != Revealed; {
-	case looked:
-		sql += " AND " + silent("workspace = $1")
+	case looked: // by numbers that are of the workspace, too
 	case refused:
 		sql += " AND workspace = $1" // which the index of refusals begins with
 	default:
-		sql += " AND " + inWorkspace
+		sql += " AND " + ofWorkspace("workspace") + " = " + ofWorkspace("$1")
 	}
 	if !f.From.IsZero() {
 		and("at >= ?", f.From)
