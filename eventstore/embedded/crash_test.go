@@ -18,6 +18,7 @@ import (
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -60,8 +61,9 @@ func long(t *testing.T, variable string, usual int) int {
 	return n
 }
 
-// crash has several clients write until the server goes, which end brings about once all have written a little.
-func (o *oracle) crash(t *testing.T, c *esdb.Client, end func()) {
+// crash has several clients write until the server goes, which end brings about once all have written a little. Each
+// writer has a client of its own: of those who share one of the official client's, some wait forever when it gives up.
+func (o *oracle) crash(t *testing.T, connection string, end func()) {
 	t.Helper()
 	const writers = 8
 	ctx, cancel := context.WithCancel(t.Context())
@@ -69,10 +71,19 @@ func (o *oracle) crash(t *testing.T, c *esdb.Client, end func()) {
 	enough := make(chan struct{}, writers)
 	var wg sync.WaitGroup
 	for w := range writers {
-		wg.Go(func() { o.write(ctx, c, "crash-"+strconv.Itoa(w), enough) })
+		c := connect(t, connection)
+		wg.Go(func() {
+			o.write(ctx, c, "crash-"+strconv.Itoa(w), enough)
+			assert.NoError(t, c.Close())
+		})
 	}
+	deadline := within(t)
 	for range writers {
-		<-enough
+		select {
+		case <-enough:
+		case <-deadline.Done():
+			require.Fail(t, "a writer stopped before the server did")
+		}
 	}
 	end()
 	cancel()
@@ -93,13 +104,11 @@ func TestAKilledServerKeepsEverythingItAcknowledged(t *testing.T) {
 			continue
 		}
 		cmd, connection := startChild(t, dir)
-		c := connect(t, connection)
-		o.verify(t, c)
-		o.crash(t, c, func() {
+		o.verify(t, connect(t, connection))
+		o.crash(t, connection, func() {
 			require.NoError(t, cmd.Process.Kill())
 			_ = cmd.Wait()
 		})
-		require.NoError(t, c.Close())
 	}
 	o.verify(t, connect(t, startServer(t, testConfig(dir)).ConnectionString()))
 	t.Logf("%d events acknowledged, %d stored", len(o.acknowledged), o.read)
@@ -112,16 +121,14 @@ func TestAPowerLossKeepsEverythingThatWasAcknowledged(t *testing.T) {
 		cfg.fs = fs
 		server, err := Open(t.Context(), cfg)
 		require.NoError(t, err)
-		c := connect(t, server.ConnectionString())
-		o.verify(t, c)
+		o.verify(t, connect(t, server.ConnectionString()))
 		var survivors *oracle
-		o.crash(t, c, func() {
+		o.crash(t, server.ConnectionString(), func() {
 			o.Lock() // nothing is acknowledged between the crash and the copy of what was
 			defer o.Unlock()
 			fs = fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 25 * (seed % 5), RNG: rand.New(rand.NewPCG(1, uint64(seed)))})
 			survivors = o.clone()
 		})
-		require.NoError(t, c.Close())
 		require.NoError(t, server.Close())
 		o = survivors
 	}
