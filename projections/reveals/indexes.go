@@ -2,9 +2,9 @@ package reveals
 
 import "fmt"
 
-// lookup is a column that lists are narrowed to. Its index begins with one number that stands for the value in its workspace:
-// sorting long keys that are mostly equal is most of what making an index costs. The workspace is in that number so that
-// no tenant's rows are in the way of another's.
+// lookup is a column that lists are narrowed to. Its index is of one number, whose upper bits stand for the value in its workspace and
+// whose lower ones are the position: it is made, and grows, in two thirds of the time and room of an index of the two, and
+// has the order of the log for each value. Another value may have the same bits, so that the column is compared, too.
 type lookup struct{ column, hash string }
 
 var (
@@ -13,27 +13,38 @@ var (
 	byTicket = lookup{"ticket", "hashtextextended"}
 )
 
-// ofWorkspace is the SQL of what stands for a workspace in the key.
+// A number has 20 bits of a hash and 44 of a position: EventStoreDB counts the bytes of its log, of which there may be 17 TB.
+const (
+	positionBits = 44
+	positions    = 1 << positionBits
+)
+
+// ofWorkspace is the SQL of what stands for a workspace in the key and in the hashes. All of its 64 bits are in the key, so that no
+// tenant's rows are in the way of another's.
 func ofWorkspace(workspace string) string { return "uuid_hash_extended(" + workspace + ", 0)" }
 
 // The first index is the key: a position is that of one event, of whichever workspace. The time is in it since partitions are
 // by time.
 var indexes = `
 CREATE UNIQUE INDEX IF NOT EXISTS reveal_key ON reveal (` + ofWorkspace("workspace") + `, position, at);
-CREATE INDEX IF NOT EXISTS reveal_by_secret ON reveal (` + bySecret.number("secret", "workspace") + `, position);
-CREATE INDEX IF NOT EXISTS reveal_by_member ON reveal (` + byMember.number("member", "workspace") + `, position);
-CREATE INDEX IF NOT EXISTS reveal_by_ticket ON reveal (` + byTicket.number("ticket", "workspace") + `, position) WHERE ticket IS NOT NULL;
+CREATE INDEX IF NOT EXISTS reveal_by_secret ON reveal (` + bySecret.order() + `);
+CREATE INDEX IF NOT EXISTS reveal_by_member ON reveal (` + byMember.order() + `);
+CREATE INDEX IF NOT EXISTS reveal_by_ticket ON reveal (` + byTicket.order() + `) WHERE ticket IS NOT NULL;
 CREATE INDEX IF NOT EXISTS reveal_refused ON reveal (workspace, kind, position) WHERE kind <> 'revealed';
 `
 
-// number is the SQL of what stands for a value in a workspace.
-func (l lookup) number(value, workspace string) string {
-	return fmt.Sprintf("%s(%s, %s)", l.hash, value, ofWorkspace(workspace))
+// number is the SQL of what stands for a value in a workspace at a position.
+func (l lookup) number(value, workspace, position string) string {
+	return fmt.Sprintf("((%s(%s, %s) << %d) | %s)", l.hash, value, ofWorkspace(workspace), positionBits, position)
 }
+
+// order is the SQL of what is in the index. Of rows that have the same value in the same workspace it is the order of the log.
+func (l lookup) order() string { return l.number(l.column, "workspace", "position") }
 
 // is is the SQL condition that the column has a value, in the workspace that is $1, for which its index is good.
 func (l lookup) is(value string) string {
-	return fmt.Sprintf("%s = %s AND %s", l.number(l.column, "workspace"), l.number(value, "$1"), silent(l.column+" = "+value))
+	return fmt.Sprintf("%s BETWEEN %s AND %s AND %s", l.order(), l.number(value, "$1", "0"),
+		l.number(value, "$1", fmt.Sprint(positions-1)), silent(l.column+" = "+value))
 }
 
 // silent is a condition that the planner does not estimate. It takes conditions for independent of each other: that what two

@@ -2,6 +2,7 @@ package reveals
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"strings"
 	"testing"
@@ -24,18 +25,66 @@ func TestListsHaveTheirIndex(t *testing.T) {
 	pool := projectiontest.Apply(t, Projector{}, h.Events)
 	for condition, filter := range map[string]Filter{
 		"((uuid_hash_extended(workspace,": {},
-		"((uuid_hash_extended(secret,":    {Secret: uuid.New()},
-		"((hashtextextended(member,":      {Member: "d:ann"},
-		"((hashtextextended(ticket,":      {Ticket: "d:1"},
+		"(((uuid_hash_extended(secret,":   {Secret: uuid.New()},
+		"(((hashtextextended(member,":     {Member: "d:ann"},
+		"(((hashtextextended(ticket,":     {Ticket: "d:1"},
 		"AND (kind = 'denied'::text)":     {Kind: Denied},
 	} {
 		for _, order := range []Order{Ascending, Descending} {
 			filter.Order = order
 			plan := planOf(t, pool, h.Workspace, filter)
-			require.Regexp(t, "Index Cond: .*"+regexp.QuoteMeta(condition)+".*position", plan)
+			require.Regexp(t, "Index Cond: .*"+regexp.QuoteMeta(condition)+".*position.* [<>] ", plan, "the cursor is in it")
 			require.NotContains(t, plan, "Sort")
 		}
 	}
+}
+
+// Members whose numbers have the same hash are in each other's part of the index, not of the list.
+func TestValuesWithTheSameNumberAreKeptApart(t *testing.T) {
+	ctx, h := context.Background(), projectiontest.NewHistory()
+	pool := projectiontest.Apply(t, Projector{}, nil)
+	rows, err := pool.Query(ctx, "SELECT (array_agg(m))[1:2] FROM (SELECT 'd:' || n AS m FROM generate_series(1, 10000) n) AS members GROUP BY "+
+		byMember.number("m", "$1::uuid", "0")+" HAVING count(*) > 1 LIMIT 1", h.Workspace)
+	require.NoError(t, err)
+	alike, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[[]string])
+	require.NoError(t, err)
+	for i := range 6 {
+		h.Add(domain.Stream(domain.RevealsKind, h.Workspace), reveal.FieldRevealed{Secret: uuid.New(), Field: alike[i%2], Member: alike[i%2]})
+	}
+	require.NoError(t, pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SET LOCAL search_path TO reveals; SET LOCAL enable_seqscan TO off"); err != nil {
+			return err
+		}
+		return Projector{}.Apply(ctx, tx, h.Events)
+	}))
+	for _, member := range alike {
+		var seen []uint64
+		page := projections.Page{Limit: 2}
+		for {
+			list, err := New(pool).List(ctx, h.Workspace, Filter{Member: member, Order: Ascending}, page)
+			require.NoError(t, err)
+			for _, r := range list.Items {
+				require.Equal(t, member, r.Field)
+				seen = append(seen, r.Position)
+			}
+			if page.After = list.Next; page.After == "" {
+				break
+			}
+		}
+		require.Len(t, seen, 3)
+		require.IsIncreasing(t, seen)
+	}
+}
+
+func TestAPositionThatTheIndexesCannotHoldIsRefused(t *testing.T) {
+	h := projectiontest.NewHistory()
+	h.Add(domain.Stream(domain.RevealsKind, h.Workspace), reveal.FieldRevealed{Secret: uuid.New(), Field: "a", Member: "d:ann"})
+	pool := projectiontest.Apply(t, Projector{}, nil)
+	h.Events[0].Position = positions
+	require.ErrorContains(t, pgx.BeginFunc(context.Background(), pool, func(tx pgx.Tx) error {
+		_, err := tx.Exec(context.Background(), "SET LOCAL search_path TO reveals")
+		return errors.Join(err, Projector{}.Apply(context.Background(), tx, h.Events))
+	}), "position")
 }
 
 // A list of one of many tenants is read in order, not all at once to be sorted.
@@ -50,7 +99,8 @@ func TestListsOfOneOfManyTenantsAreNotSorted(t *testing.T) {
 	require.NoError(t, err)
 	_, err = pool.Exec(ctx, "ANALYZE reveals.reveal")
 	require.NoError(t, err)
-	for _, filter := range []Filter{{}, {Kind: Revealed}, {Secret: one}, {Member: "d:ann"}, {Ticket: "d:1"}, {Member: "d:ann", Kind: Revealed}} {
+	for _, filter := range []Filter{{}, {Kind: Revealed}, {Secret: one}, {Member: "d:ann"}, {Ticket: "d:1"}, {Member: "d:ann", Kind: Revealed},
+		{Secret: one, Member: "d:ann", Ticket: "d:1"}} {
 		sql, args, err := listSQL(uuid.MustParse("00000000-0000-0000-0000-000000000042"), filter, projections.Page{})
 		require.NoError(t, err)
 		plan := explain(t, pool, "", sql, args)

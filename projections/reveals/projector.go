@@ -34,7 +34,7 @@ func (Projector) Schema() string { return once.Schema + schema }
 func (Projector) Indexes() string { return indexes }
 
 // Version returns how often the meaning of the tables changed.
-func (Projector) Version() int { return 4 }
+func (Projector) Version() int { return 5 }
 
 // Kinds returns the kinds of streams it reads. Members are read for their erasure.
 func (Projector) Kinds() []string { return []string{domain.RevealsKind, domain.MemberKind} }
@@ -44,6 +44,9 @@ func (Projector) Apply(ctx context.Context, tx pgx.Tx, events []domain.Recorded)
 	fresh, err := once.Fresh(ctx, tx, events)
 	if err != nil {
 		return err
+	}
+	if n := len(fresh); n > 0 && fresh[n-1].Position >= positions {
+		return fmt.Errorf("position %d of the log is beyond what the indexes can hold", fresh[n-1].Position)
 	}
 	b := foldBatch(fresh)
 	if err := b.eraseStored(ctx, tx); err != nil {

@@ -107,14 +107,19 @@ func listSQL(workspace uuid.UUID, f Filter, page projections.Page) (string, []an
 		args = append(args, value)
 		sql += " AND " + strings.ReplaceAll(condition, "?", "$"+strconv.Itoa(len(args)))
 	}
-	if f.Secret != uuid.Nil {
-		and(bySecret.is("?"), f.Secret)
+	order, bound := "position", "?" // what the list is in the order of, and what that is at a position
+	narrow := func(l lookup, value any) {
+		and(l.is("?"), value)
+		order, bound = l.order(), l.number("$"+strconv.Itoa(len(args)), "$1", "?")
 	}
-	if f.Member != "" {
-		and(byMember.is("?"), f.Member)
+	if f.Member != "" { // of several, the last one's index is read
+		narrow(byMember, f.Member)
 	}
 	if f.Ticket != "" {
-		and(byTicket.is("?"), f.Ticket)
+		narrow(byTicket, f.Ticket)
+	}
+	if f.Secret != uuid.Nil {
+		narrow(bySecret, f.Secret)
 	}
 	looked := len(args) > 1
 	switch f.Kind {
@@ -156,9 +161,9 @@ func listSQL(workspace uuid.UUID, f Filter, page projections.Page) (string, []an
 		if err != nil {
 			return "", nil, errCursor
 		}
-		and("position "+compare+" ?", position)
+		and(order+" "+compare+" "+bound, position)
 	}
-	return sql + " ORDER BY position " + direction + " LIMIT " + strconv.Itoa(page.Size()+1), args, nil
+	return sql + " ORDER BY " + order + " " + direction + " LIMIT " + strconv.Itoa(page.Size()+1), args, nil
 }
 
 const selected = `event_id, position, at, kind, secret, field, value_version, member, actor_kind,
