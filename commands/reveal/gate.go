@@ -246,23 +246,22 @@ func (g *Gate) record(ctx context.Context, req commands.Request, ask Ask, first 
 	forget := g.run.Index.At(proposed.ID, func(f live.Facts, e domain.Recorded) {
 		met <- recorded{judge(f, req, ask, first.version, e.At), e}
 	})
-	durable := make(chan error, 1)
-	g.journal.submit(stream, proposed, durable)
-	for {
-		select {
-		case r := <-met:
-			return r, nil
-		case err := <-durable:
-			if err != nil {
-				forget()
-				return recorded{}, errors.Join(commands.LogFailure(err), commands.ErrLogUnavailable) // of both, callers see the first refusal
-			}
-			durable = nil // recorded; our subscription is about to meet it
-		case <-ctx.Done():
-			forget()
-			return recorded{}, errors.Join(commands.ErrLogUnavailable, ctx.Err())
-		}
+	failed := make(chan error, 1)
+	g.journal.submit(stream, proposed, func(err error) {
+		if err != nil {
+			failed <- err
+		} // otherwise our subscription is about to meet it
+	})
+	select {
+	case r := <-met:
+		return r, nil
+	case err = <-failed:
+		err = commands.LogFailure(err)
+	case <-ctx.Done():
+		err = ctx.Err()
 	}
+	forget()
+	return recorded{}, errors.Join(err, commands.ErrLogUnavailable) // of both, callers see the first refusal
 }
 
 // encode makes one event ready to append; every try is a command of its own.

@@ -35,39 +35,45 @@ type queue struct {
 }
 
 type entry struct {
-	event eventstore.Proposed
-	done  chan<- error // buffered by the caller
+	event  eventstore.Proposed
+	answer func(error) // does not wait for anything
 }
 
 func newJournal(log eventstore.Log) *journal {
 	return &journal{log: log, streams: map[string]*queue{}}
 }
 
-// submit queues an event. done receives exactly one answer: nil once the event is durable. An error leaves the outcome
-// unknown.
-func (j *journal) submit(stream string, event eventstore.Proposed, done chan<- error) {
+// submit queues an event. answer is called once, maybe before submit returns: with nil once the event is durable. It must not
+// wait, since others wait for it. An error leaves the outcome unknown.
+func (j *journal) submit(stream string, event eventstore.Proposed, answer func(error)) {
+	if !j.enqueue(stream, entry{event, answer}) {
+		answer(errOverloaded)
+	}
+}
+
+func (j *journal) enqueue(stream string, e entry) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	q := j.streams[stream]
 	if j.closed || q != nil && len(q.waiting) >= maxWaiting {
-		done <- errOverloaded
-		return
+		return false
 	}
 	if q == nil {
 		q = &queue{}
 		j.streams[stream] = q
 	}
-	q.waiting = append(q.waiting, entry{event, done})
+	q.waiting = append(q.waiting, e)
 	if !q.busy {
 		q.busy = true
 		j.running.Go(func() { j.drain(stream, q) })
 	}
+	return true
 }
 
 // append queues an event and waits for it, by the deadline of ctx.
 func (j *journal) append(ctx context.Context, stream string, event eventstore.Proposed) error {
 	done := make(chan error, 1)
-	j.submit(stream, event, done)
+	j.submit(stream, event, func(err error) { done <- err })
 	select {
 	case err := <-done:
 		return err
@@ -96,7 +102,7 @@ func (j *journal) drain(stream string, q *queue) {
 		}
 		err := j.write(stream, events)
 		for _, e := range batch {
-			e.done <- err
+			e.answer(err)
 		}
 	}
 }

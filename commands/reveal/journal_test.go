@@ -62,6 +62,9 @@ func stored(t *testing.T, log eventstore.Log, stream string) (ids []uuid.UUID) {
 	return ids
 }
 
+// sendTo returns an answer that goes to a channel with room for it.
+func sendTo(ch chan<- error) func(error) { return func(err error) { ch <- err } }
+
 // held returns a hold that blocks every append to a stream until release is called, and tells when one began.
 func held(stream string) (hold func(string) error, began <-chan struct{}, release func()) {
 	started, gate := make(chan struct{}, 100), make(chan struct{})
@@ -96,7 +99,7 @@ func TestWaitersShareTheNextAppendInOrder(t *testing.T) {
 	for range cap(done) {
 		e := event("x")
 		ids = append(ids, e.ID)
-		j.submit("reveals-a", e, done)
+		j.submit("reveals-a", e, sendTo(done))
 		if len(ids) == 1 {
 			<-began
 		}
@@ -115,12 +118,12 @@ func TestAppendsStayWithinTheirBounds(t *testing.T) {
 	hold, began, release := held("reveals-a")
 	j, log := newTestJournal(t, hold)
 	done := make(chan error, 20)
-	j.submit("reveals-a", event("first"), done)
+	j.submit("reveals-a", event("first"), sendTo(done))
 	<-began
 	for range cap(done) - 2 {
-		j.submit("reveals-a", event(strings.Repeat("x", 100<<10)), done)
+		j.submit("reveals-a", event(strings.Repeat("x", 100<<10)), sendTo(done))
 	}
-	j.submit("reveals-a", event(strings.Repeat("x", 700<<10)), done)
+	j.submit("reveals-a", event(strings.Repeat("x", 700<<10)), sendTo(done))
 	release()
 	for range cap(done) {
 		assert.NoError(t, <-done)
@@ -137,10 +140,10 @@ func TestFailureReachesEveryWaiterOnce(t *testing.T) {
 		return eventstore.ErrUnavailable
 	})
 	done := make(chan error, 50)
-	j.submit("reveals-a", event("first"), done)
+	j.submit("reveals-a", event("first"), sendTo(done))
 	<-began
 	for range 29 {
-		j.submit("reveals-a", event("x"), done)
+		j.submit("reveals-a", event("x"), sendTo(done))
 	}
 	release()
 	for range 30 {
@@ -158,13 +161,13 @@ func TestNoMoreThanABoundWaits(t *testing.T) {
 	hold, began, release := held("reveals-a")
 	j, log := newTestJournal(t, hold)
 	done := make(chan error, maxWaiting+2)
-	j.submit("reveals-a", event("first"), done)
+	j.submit("reveals-a", event("first"), sendTo(done))
 	<-began
 	for range maxWaiting {
-		j.submit("reveals-a", event("x"), done)
+		j.submit("reveals-a", event("x"), sendTo(done))
 	}
 	assert.Empty(t, done)
-	j.submit("reveals-a", event("one too many"), done)
+	j.submit("reveals-a", event("one too many"), sendTo(done))
 	assert.ErrorIs(t, <-done, errOverloaded)
 	release()
 	for range maxWaiting + 1 {
@@ -177,10 +180,10 @@ func TestCloseDrains(t *testing.T) {
 	hold, began, release := held("reveals-a")
 	j, log := newTestJournal(t, hold)
 	done := make(chan error, 10)
-	j.submit("reveals-a", event("first"), done)
+	j.submit("reveals-a", event("first"), sendTo(done))
 	<-began
 	for range 9 {
-		j.submit("reveals-a", event("x"), done)
+		j.submit("reveals-a", event("x"), sendTo(done))
 	}
 	closed := make(chan struct{})
 	go func() {

@@ -119,9 +119,7 @@ func (g *Gate) noteUnseen(ctx context.Context, req commands.Request, e domain.Ev
 		g.noted(e, err)
 		return
 	}
-	done := make(chan error, 1)
-	g.journal.submit(stream, proposed, done)
-	go func() { g.noted(e, <-done) }() // every event that was submitted is answered
+	g.journal.submit(stream, proposed, func(err error) { g.noted(e, err) })
 }
 
 func (g *Gate) noted(e domain.Event, err error) {
