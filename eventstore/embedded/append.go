@@ -72,15 +72,15 @@ func proposed(call api.Streams_AppendServer) ([]storage.Event, error) {
 	var events []storage.Event
 	size := 0
 	for {
-		msg, err := call.Recv()
+		var p proposal
+		err := call.RecvMsg(&p)
 		if errors.Is(err, io.EOF) {
 			return events, nil
 		}
 		if err != nil {
 			return nil, err
 		}
-		m := msg.GetProposedMessage()
-		event, err := newEvent(m.GetId(), m.GetMetadata(), m.GetData(), m.GetCustomMetadata())
+		event, err := p.event()
 		if err != nil {
 			return nil, err
 		}

@@ -241,7 +241,10 @@ func FuzzAppendRequest(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var req api.AppendReq
+		var short proposal
+		shorter := short.read(b)
 		if proto.Unmarshal(b, &req) != nil {
+			require.False(t, shorter)
 			return
 		}
 		if name, err := streamName(req.GetOptions().GetStreamIdentifier()); !refused(t, err) {
@@ -252,8 +255,15 @@ func FuzzAppendRequest(f *testing.F) {
 			require.GreaterOrEqual(t, expected, min(storage.ExpectAny, storage.ExpectExists, storage.ExpectNoStream))
 		}
 		m := req.GetProposedMessage()
-		if e, err := newEvent(m.GetId(), m.GetMetadata(), m.GetData(), m.GetCustomMetadata()); !refused(t, err) {
+		e, err := newEvent(m.GetId(), m.GetMetadata(), m.GetData(), m.GetCustomMetadata())
+		if !refused(t, err) {
 			require.NotEmpty(t, e.Type)
+		}
+		if shorter {
+			require.NoError(t, err)
+			require.True(t, bytes.Equal(e.Data, short.plain.Data) && bytes.Equal(e.Metadata, short.plain.Metadata))
+			short.plain.Data, short.plain.Metadata = e.Data, e.Metadata
+			require.Equal(t, e, short.plain)
 		}
 	})
 }

@@ -17,9 +17,19 @@ import (
 // one as before.
 func init() { encoding.RegisterCodecV2(codec{encoding.GetCodecV2(proto.Name)}) }
 
-// codec is the protobuf codec, with a shorter way for what a read or a subscription mostly receives: an event without a
-// link. Receiving it through reflection costs more than sending, storing and opening it together.
+// codec is the protobuf codec, with a shorter way for what an append sends and for what a read or a subscription mostly receives:
+// an event, without a link. Through reflection that costs more than sending, storing and opening it together.
 type codec struct{ encoding.CodecV2 }
+
+// Marshal gives the same message either way.
+func (c codec) Marshal(v any) (mem.BufferSlice, error) {
+	if m, ok := v.(*api.AppendReq); ok {
+		if p := m.GetProposedMessage(); p != nil && plain(p) {
+			return mem.BufferSlice{proposedMessage(p)}, nil
+		}
+	}
+	return c.CodecV2.Marshal(v)
+}
 
 // Unmarshal gives the same message either way. Events may share metadata and names with those before: nobody changes them.
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {

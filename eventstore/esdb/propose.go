@@ -1,0 +1,69 @@
+package esdb
+
+import (
+	"unicode/utf8"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
+	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// plain tells whether proposedMessage can write an event: as the client makes them.
+func plain(p *api.AppendReq_ProposedMessage) bool {
+	if _, text := p.GetId().GetValue().(*shared.UUID_String_); !text {
+		return false
+	}
+	for name, value := range p.GetMetadata() {
+		if !utf8.ValidString(name) || !utf8.ValidString(value) {
+			return false
+		}
+	}
+	return utf8.ValidString(p.GetId().GetString_())
+}
+
+// proposedMessage writes an AppendReq with an event (streams.proto, shared.proto).
+func proposedMessage(p *api.AppendReq_ProposedMessage) mem.Buffer {
+	size := bytesSize(bytesSize(len(p.GetId().GetString_())))
+	for name, value := range p.GetMetadata() {
+		size += bytesSize(bytesSize(len(name)) + bytesSize(len(value)))
+	}
+	for _, bytes := range [...][]byte{p.GetCustomMetadata(), p.GetData()} {
+		if len(bytes) > 0 {
+			size += bytesSize(len(bytes))
+		}
+	}
+	if total := bytesSize(size); !mem.IsBelowBufferPoolingThreshold(total) {
+		buf := mem.DefaultBufferPool().Get(total)
+		*buf = appendProposed((*buf)[:0], size, p)
+		return mem.NewBuffer(buf, mem.DefaultBufferPool())
+	}
+	return mem.SliceBuffer(appendProposed(make([]byte, 0, bytesSize(size)), size, p))
+}
+
+func appendProposed(b []byte, size int, p *api.AppendReq_ProposedMessage) []byte {
+	id := p.GetId().GetString_()
+	b = startBytes(b, 2, size)
+	b = startBytes(b, 1, bytesSize(len(id)))
+	b = append(startBytes(b, 2, len(id)), id...)
+	for name, value := range p.GetMetadata() {
+		b = startBytes(b, 2, bytesSize(len(name))+bytesSize(len(value)))
+		b = append(startBytes(b, 1, len(name)), name...)
+		b = append(startBytes(b, 2, len(value)), value...)
+	}
+	if m := p.GetCustomMetadata(); len(m) > 0 {
+		b = append(startBytes(b, 3, len(m)), m...)
+	}
+	if d := p.GetData(); len(d) > 0 {
+		b = append(startBytes(b, 4, len(d)), d...)
+	}
+	return b
+}
+
+// bytesSize is the size of a field of bytes whose number is below 16.
+func bytesSize(length int) int { return 1 + protowire.SizeBytes(length) }
+
+// startBytes begins a field of bytes.
+func startBytes(b []byte, number protowire.Number, length int) []byte {
+	return protowire.AppendVarint(protowire.AppendTag(b, number, protowire.BytesType), uint64(length))
+}
