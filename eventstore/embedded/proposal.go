@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"bytes"
+	"encoding/binary"
 	"unicode/utf8"
 
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
@@ -93,15 +94,30 @@ func (p *proposal) metadata(b []byte, contentType *string) bool {
 	return true
 }
 
-// readID reads a UUID message that is a text.
+// readID reads a UUID message in halves, as the Go client sends it, or as text, as others do.
 func readID(id *uuid.UUID, b []byte) bool {
-	number, text, rest := nextBytes(b)
-	if number != 2 || len(rest) > 0 {
+	number, value, rest := nextBytes(b)
+	if number == 2 {
+		var err error
+		*id, err = uuid.ParseBytes(value)
+		return err == nil && len(rest) == 0
+	}
+	if number != 1 || len(rest) > 0 {
 		return false
 	}
-	var err error
-	*id, err = uuid.ParseBytes(text)
-	return err == nil
+	for half := 0; len(value) > 0; {
+		number, kind, n := protowire.ConsumeTag(value)
+		if n < 0 || kind != protowire.VarintType || number < 1 || number > 2 || int(number) <= half {
+			return false
+		}
+		bits, m := protowire.ConsumeVarint(value[n:])
+		if m < 0 {
+			return false
+		}
+		half, value = int(number), value[n+m:]
+		binary.BigEndian.PutUint64(id[8*(half-1):], bits)
+	}
+	return true
 }
 
 // nextBytes takes the first field of a message. Its number is 0 if there is none, or one that is not of bytes.

@@ -1,15 +1,24 @@
 package embedded
 
 import (
+	"net"
 	"strings"
 	"testing"
 
+	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	api "github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/kdesk/client-secrets/eventstore/embedded/internal/storage"
 )
 
 // Whichever way an event is read, it is the one that was proposed, also once the transport uses its buffer again.
@@ -26,15 +35,18 @@ func TestProposalsAreReadAsProtobufReadsThem(t *testing.T) {
 		plain  bool
 		change func(m *api.AppendReq_ProposedMessage)
 	}{
-		"as clients send it": {true, func(*api.AppendReq_ProposedMessage) {}},
+		"an event":           {true, func(*api.AppendReq_ProposedMessage) {}},
 		"large":              {true, func(m *api.AppendReq_ProposedMessage) { m.Data = []byte(strings.Repeat("x", 100_000)) }},
 		"empty":              {true, func(m *api.AppendReq_ProposedMessage) { m.Data, m.CustomMetadata = nil, nil }},
 		"binary":             {true, func(m *api.AppendReq_ProposedMessage) { m.Metadata["content-type"] = "application/octet-stream" }},
 		"with more metadata": {false, func(m *api.AppendReq_ProposedMessage) { m.Metadata["more"] = "x" }},
-		"an id in halves": {false, func(m *api.AppendReq_ProposedMessage) {
+		"an id in halves": {true, func(m *api.AppendReq_ProposedMessage) {
 			most, least := halves(id)
 			m.Id = &shared.UUID{Value: &shared.UUID_Structured_{Structured: &shared.UUID_Structured{
 				MostSignificantBits: int64(most), LeastSignificantBits: int64(least)}}}
+		}},
+		"a low id": {true, func(m *api.AppendReq_ProposedMessage) {
+			m.Id = &shared.UUID{Value: &shared.UUID_Structured_{Structured: &shared.UUID_Structured{LeastSignificantBits: 1}}}
 		}},
 		"an id that is none": {false, func(m *api.AppendReq_ProposedMessage) { m.Id.Value = &shared.UUID_String_{String_: "x"} }},
 		"no id":              {false, func(m *api.AppendReq_ProposedMessage) { m.Id = nil }},
@@ -65,4 +77,50 @@ func TestProposalsAreReadAsProtobufReadsThem(t *testing.T) {
 	}
 	var got proposal
 	require.Error(t, newFrameCodec().Unmarshal(mem.BufferSlice{mem.SliceBuffer("\xff\xff")}, &got))
+}
+
+// capturing keeps what is received, too.
+type capturing struct {
+	encoding.CodecV2
+	got chan<- []byte
+}
+
+func (c capturing) Unmarshal(data mem.BufferSlice, v any) error {
+	c.got <- data.Materialize()
+	return c.CodecV2.Unmarshal(data, v)
+}
+
+// appends takes the two messages of an append.
+type appends struct{ api.UnimplementedStreamsServer }
+
+func (appends) Append(call api.Streams_AppendServer) error {
+	for range 2 {
+		if _, err := call.Recv(); err != nil {
+			return err
+		}
+	}
+	return status.Error(codes.PermissionDenied, "enough")
+}
+
+func TestWhatTheOfficialClientSendsIsReadTheShorterWay(t *testing.T) {
+	got := make(chan []byte, 10)
+	server := grpc.NewServer(grpc.ForceServerCodecV2(capturing{encoding.GetCodecV2("proto"), got}))
+	api.RegisterStreamsServer(server, appends{})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var serving errgroup.Group
+	serving.Go(func() error { return server.Serve(listener) })
+	client := connect(t, "esdb://"+listener.Addr().String()+"?tls=false")
+	e := event("thing.made.v1")
+	_, err = client.AppendToStream(within(t), "thing-1", esdb.AppendToStreamOptions{ExpectedRevision: esdb.Any{}}, e)
+	require.Error(t, err)
+	server.Stop()
+	require.NoError(t, serving.Wait())
+	close(got)
+	var last []byte
+	for last = range got { // features of the server and options come first
+	}
+	var p proposal
+	require.True(t, p.read(last))
+	require.Equal(t, storage.Event{ID: e.EventID, Type: e.EventType, JSON: true, Data: e.Data, Metadata: e.Metadata}, p.plain)
 }

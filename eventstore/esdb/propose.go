@@ -11,20 +11,17 @@ import (
 
 // plain tells whether proposedMessage can write an event: as the client makes them.
 func plain(p *api.AppendReq_ProposedMessage) bool {
-	if _, text := p.GetId().GetValue().(*shared.UUID_String_); !text {
-		return false
-	}
 	for name, value := range p.GetMetadata() {
 		if !utf8.ValidString(name) || !utf8.ValidString(value) {
 			return false
 		}
 	}
-	return utf8.ValidString(p.GetId().GetString_())
+	return p.GetId().GetStructured() != nil
 }
 
 // proposedMessage writes an AppendReq with an event (streams.proto, shared.proto).
 func proposedMessage(p *api.AppendReq_ProposedMessage) mem.Buffer {
-	size := bytesSize(bytesSize(len(p.GetId().GetString_())))
+	size := bytesSize(bytesSize(halvesSize(p.GetId().GetStructured())))
 	for name, value := range p.GetMetadata() {
 		size += bytesSize(bytesSize(len(name)) + bytesSize(len(value)))
 	}
@@ -42,10 +39,13 @@ func proposedMessage(p *api.AppendReq_ProposedMessage) mem.Buffer {
 }
 
 func appendProposed(b []byte, size int, p *api.AppendReq_ProposedMessage) []byte {
-	id := p.GetId().GetString_()
 	b = startBytes(b, 2, size)
-	b = startBytes(b, 1, bytesSize(len(id)))
-	b = append(startBytes(b, 2, len(id)), id...)
+	id := p.GetId().GetStructured()
+	b = startBytes(startBytes(b, 1, bytesSize(halvesSize(id))), 1, halvesSize(id))
+	for i, half := range halves(id) {
+		b = protowire.AppendTag(b, protowire.Number(1+i), protowire.VarintType)
+		b = protowire.AppendVarint(b, half)
+	}
 	for name, value := range p.GetMetadata() {
 		b = startBytes(b, 2, bytesSize(len(name))+bytesSize(len(value)))
 		b = append(startBytes(b, 1, len(name)), name...)
@@ -58,6 +58,17 @@ func appendProposed(b []byte, size int, p *api.AppendReq_ProposedMessage) []byte
 		b = append(startBytes(b, 4, len(d)), d...)
 	}
 	return b
+}
+
+func halves(id *shared.UUID_Structured) [2]uint64 {
+	return [...]uint64{uint64(id.GetMostSignificantBits()), uint64(id.GetLeastSignificantBits())}
+}
+
+func halvesSize(id *shared.UUID_Structured) (size int) {
+	for _, half := range halves(id) {
+		size += 1 + protowire.SizeVarint(half)
+	}
+	return size
 }
 
 // bytesSize is the size of a field of bytes whose number is below 16.

@@ -16,17 +16,21 @@ func TestAppendsAreSentAsProtobufSendsThem(t *testing.T) {
 		return &api.AppendReq{Content: &api.AppendReq_ProposedMessage_{ProposedMessage: &api.AppendReq_ProposedMessage{
 			Id: id, Metadata: metadata, CustomMetadata: []byte(custom), Data: []byte(data)}}}
 	}
-	text := &shared.UUID{Value: &shared.UUID_String_{String_: "0190a000-0000-7000-8000-000000000002"}}
+	structured := func(most, least int64) *shared.UUID {
+		return &shared.UUID{Value: &shared.UUID_Structured_{Structured: &shared.UUID_Structured{MostSignificantBits: most, LeastSignificantBits: least}}}
+	}
+	id := structured(1<<60, -1<<60)
 	usual := map[string]string{"type": "secret.created.v1", "content-type": "application/json"}
 	for name, test := range map[string]struct {
 		plain bool
 		req   *api.AppendReq
 	}{
-		"an event":        {true, proposed(text, usual, `{"by":"me"}`, `{"n":1}`)},
-		"a large one":     {true, proposed(text, usual, strings.Repeat("x", 300), strings.Repeat("y", 100_000))},
-		"an empty one":    {true, proposed(text, nil, "", "")},
-		"an id in halves": {false, proposed(&shared.UUID{Value: &shared.UUID_Structured_{Structured: &shared.UUID_Structured{MostSignificantBits: 1}}}, usual, "", "")},
-		"no id":           {false, proposed(nil, usual, "", "")},
+		"an event":      {true, proposed(id, usual, `{"by":"me"}`, `{"n":1}`)},
+		"a large one":   {true, proposed(id, usual, strings.Repeat("x", 300), strings.Repeat("y", 100_000))},
+		"an empty one":  {true, proposed(id, nil, "", "")},
+		"a low id":      {true, proposed(structured(0, 1), usual, "", "")},
+		"an id as text": {false, proposed(&shared.UUID{Value: &shared.UUID_String_{String_: "x"}}, usual, "", "")},
+		"no id":         {false, proposed(nil, usual, "", "")},
 		"options": {false, &api.AppendReq{Content: &api.AppendReq_Options_{Options: &api.AppendReq_Options{
 			ExpectedStreamRevision: &api.AppendReq_Options_Revision{Revision: 7}}}}},
 	} {
@@ -39,7 +43,7 @@ func TestAppendsAreSentAsProtobufSendsThem(t *testing.T) {
 			require.True(t, proto.Equal(test.req, &got), "%v\n%v", test.req, &got)
 		})
 	}
-	broken := proposed(text, map[string]string{"type": "\xff"}, "", "")
+	broken := proposed(id, map[string]string{"type": "\xff"}, "", "")
 	_, err := encoding.GetCodecV2("proto").Marshal(broken)
 	require.Error(t, err, "a text that is none is not sent")
 }
