@@ -1,6 +1,9 @@
 package esdb
 
-import "unicode/utf8"
+import (
+	"bytes"
+	"unicode/utf8"
+)
 
 // metadata makes maps of what the server says of an event: type, content type and time. The events of one append have the
 // same, and share a map that nobody changes; those of others share texts.
@@ -11,7 +14,10 @@ type metadata struct {
 	differs bool              // then entries are those of this event
 }
 
-type entry struct{ name, value string }
+type entry struct {
+	encoded     []byte // the message, so that the same one is not read again
+	name, value string
+}
 
 // begin is called before the entries of an event.
 func (m *metadata) begin() {
@@ -23,6 +29,11 @@ func (m *metadata) begin() {
 
 // add takes an entry, a message of name and value. It is false for one that is not plain.
 func (m *metadata) add(b []byte) bool {
+	if !m.differs && m.same < len(m.entries) && bytes.Equal(m.entries[m.same].encoded, b) {
+		m.same++
+		return true
+	}
+	encoded := b
 	var name, value []byte
 	for len(b) > 0 {
 		var f field
@@ -38,14 +49,8 @@ func (m *metadata) add(b []byte) bool {
 			return false
 		}
 	}
-	if !m.differs && m.same < len(m.entries) {
-		if before := m.entries[m.same]; before.name == string(name) && before.value == string(value) {
-			m.same++
-			return true
-		}
-	}
 	m.differ()
-	m.entries = append(m.entries, entry{text(name), text(value)})
+	m.entries = append(m.entries, entry{bytes.Clone(encoded), text(name), text(value)})
 	return true
 }
 
