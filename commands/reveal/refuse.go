@@ -119,7 +119,11 @@ func (g *Gate) noteUnseen(ctx context.Context, req commands.Request, e domain.Ev
 		g.noted(e, err)
 		return
 	}
-	g.journal.submit(stream, proposed, func(err error) { g.noted(e, err) })
+	g.journal.submit(stream, proposed, func(err error) {
+		if err != nil {
+			go g.noted(e, err) // writing a line would hold others up, and tell by the time it takes
+		}
+	})
 }
 
 func (g *Gate) noted(e domain.Event, err error) {

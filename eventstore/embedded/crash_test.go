@@ -44,6 +44,7 @@ func startChild(t *testing.T, dir string) (*exec.Cmd, string) {
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
+	t.Cleanup(func() { _ = cmd.Process.Kill() }) // mostly it is gone
 	line, err := bufio.NewReader(out).ReadString('\n')
 	require.NoError(t, err)
 	return cmd, strings.TrimSpace(line)
@@ -66,10 +67,11 @@ func long(t *testing.T, variable string, usual int) int {
 func (o *oracle) crash(t *testing.T, connection string, end func()) {
 	t.Helper()
 	const writers = 8
+	var wg sync.WaitGroup
+	defer wg.Wait()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	enough := make(chan struct{}, writers)
-	var wg sync.WaitGroup
 	for w := range writers {
 		c := connect(t, connection)
 		wg.Go(func() {
@@ -86,8 +88,6 @@ func (o *oracle) crash(t *testing.T, connection string, end func()) {
 		}
 	}
 	end()
-	cancel()
-	wg.Wait()
 }
 
 // A killed process leaves what it wrote, synced or not. EVENTSTORE_KILLS=200 makes it a long run.

@@ -221,6 +221,9 @@ func FuzzReadRequest(f *testing.F) {
 	})
 }
 
+// someEntries are a type, a content type and data of a proposal.
+const someEntries = "\x12\t\n\x04type\x12\x01t" + "\x12\x11\n\x0ccontent-type\x12\x01x" + "\"\x011"
+
 func FuzzAppendRequest(f *testing.F) {
 	for _, m := range []*api.AppendReq{
 		{Content: &api.AppendReq_Options_{Options: &api.AppendReq_Options{StreamIdentifier: &shared.StreamIdentifier{StreamName: []byte("order-1")},
@@ -232,6 +235,19 @@ func FuzzAppendRequest(f *testing.F) {
 		b, err := proto.Marshal(m)
 		require.NoError(f, err)
 		f.Add(b)
+	}
+	for _, odd := range []string{ // proposals that must not be read the shorter way, or read alike
+		"\x12K\n(\x12&\xff00000000-0000-0000-0000-000000000001\xff" + someEntries,                     // an id that is no text
+		"\x12\x29\n\x06\n\x04\x10\x01\x08\x02" + someEntries,                                          // halves reversed
+		"\x12\x29\n\x06\n\x04\x08\x01\x08\x02" + someEntries,                                          // repeated
+		"\x12\x31\n\x06\n\x04\x08\x01\x10\x02\n\x06\n\x04\x08\x03\x10\x04" + someEntries,              // an id again
+		"\x12\x2e\n\x06\n\x04\x08\x01\x10\x02" + someEntries + "\"\x01" + "2" + "\"\x00",              // data again
+		"\x12\x29\n\x06\n\x04\x08\x01\x10\x02" + someEntries + "\x12\x03\"\x01" + "2",                 // a message again
+		"\n\x02\x1a\x00\x12\x29\n\x06\n\x04\x08\x01\x10\x02" + someEntries,                            // options, too
+		"\x12\x29\n\x06\n\x04\x08\x01\x10\x02\x12\t\n\x04type\x12\x01\xff" + someEntries[11:],         // a type that is no text
+		"\x12\x2c\n\x06\n\x04\x08\x01\x10\x02\x12\x0c\n\x04type\x12\x01t\x1a\x01x" + someEntries[11:], // an entry with more
+	} {
+		f.Add([]byte(odd))
 	}
 	refused := func(t *testing.T, err error) bool {
 		if err != nil {

@@ -21,6 +21,9 @@ type proposal struct {
 	message *api.AppendReq // nil if plain is the event
 }
 
+// overhead is what a message has at most besides what eventSize counts. Of a larger one, protobuf keeps only what is the event's.
+const overhead = 256
+
 // receive reads a message.
 func (p *proposal) receive(c encoding.CodecV2, data mem.BufferSlice) error {
 	buf := data.MaterializeToBuffer(mem.DefaultBufferPool())
@@ -29,7 +32,7 @@ func (p *proposal) receive(c encoding.CodecV2, data mem.BufferSlice) error {
 	if _, kept := buf.(mem.SliceBuffer); !kept { // the transport will use it again
 		b = bytes.Clone(b)
 	}
-	if p.read(b) {
+	if p.read(b) && len(b) <= eventSize(p.plain)+overhead {
 		return nil
 	}
 	p.message = &api.AppendReq{}
@@ -100,22 +103,22 @@ func readID(id *uuid.UUID, b []byte) bool {
 	if number == 2 {
 		var err error
 		*id, err = uuid.ParseBytes(value)
-		return err == nil && len(rest) == 0
+		return err == nil && len(value) == textIDSize && len(rest) == 0
 	}
 	if number != 1 || len(rest) > 0 {
 		return false
 	}
-	for half := 0; len(value) > 0; {
+	for len(value) > 0 {
 		number, kind, n := protowire.ConsumeTag(value)
-		if n < 0 || kind != protowire.VarintType || number < 1 || number > 2 || int(number) <= half {
+		if n < 0 || kind != protowire.VarintType || number < 1 || number > 2 {
 			return false
 		}
 		bits, m := protowire.ConsumeVarint(value[n:])
 		if m < 0 {
 			return false
 		}
-		half, value = int(number), value[n+m:]
-		binary.BigEndian.PutUint64(id[8*(half-1):], bits)
+		binary.BigEndian.PutUint64(id[8*(number-1):], bits)
+		value = value[n+m:]
 	}
 	return true
 }

@@ -35,10 +35,13 @@ func TestProposalsAreReadAsProtobufReadsThem(t *testing.T) {
 		plain  bool
 		change func(m *api.AppendReq_ProposedMessage)
 	}{
-		"an event":           {true, func(*api.AppendReq_ProposedMessage) {}},
-		"large":              {true, func(m *api.AppendReq_ProposedMessage) { m.Data = []byte(strings.Repeat("x", 100_000)) }},
-		"empty":              {true, func(m *api.AppendReq_ProposedMessage) { m.Data, m.CustomMetadata = nil, nil }},
-		"binary":             {true, func(m *api.AppendReq_ProposedMessage) { m.Metadata["content-type"] = "application/octet-stream" }},
+		"an event": {true, func(*api.AppendReq_ProposedMessage) {}},
+		"large":    {true, func(m *api.AppendReq_ProposedMessage) { m.Data = []byte(strings.Repeat("x", 100_000)) }},
+		"empty":    {true, func(m *api.AppendReq_ProposedMessage) { m.Data, m.CustomMetadata = nil, nil }},
+		"binary":   {true, func(m *api.AppendReq_ProposedMessage) { m.Metadata["content-type"] = "application/octet-stream" }},
+		"much besides the event": {false, func(m *api.AppendReq_ProposedMessage) {
+			m.Metadata["content-type"] = strings.Repeat("x", 1000) // which must not be kept with it
+		}},
 		"with more metadata": {false, func(m *api.AppendReq_ProposedMessage) { m.Metadata["more"] = "x" }},
 		"an id in halves": {true, func(m *api.AppendReq_ProposedMessage) {
 			most, least := halves(id)

@@ -14,7 +14,7 @@ import (
 )
 
 // The client offers no choice of codec, so the one that gRPC knows by this name is replaced: it treats all messages but
-// one as before.
+// two as before.
 func init() { encoding.RegisterCodecV2(codec{encoding.GetCodecV2(proto.Name)}) }
 
 // codec is the protobuf codec, with a shorter way for what an append sends and for what a read or a subscription mostly receives:

@@ -119,6 +119,13 @@ func TestMetadataOfTheEventBeforeDoNotGetIntoOthers(t *testing.T) {
 	}
 	require.Equal(t, map[string]string{"type": "a", "created": "1"}, m[0].GetEvent().Event.Metadata, "nor into those before")
 
+	var r reader // which meets two events in the same buffer of the transport
+	buf := marshal(t, with("type", "a"))
+	first := r.response(buf)
+	copy(buf, marshal(t, with("type", "b")))
+	require.Equal(t, map[string]string{"type": "b"}, r.response(buf).Event.Event.Metadata)
+	require.Equal(t, map[string]string{"type": "a"}, first.Event.Event.Metadata)
+
 	other := response()
 	other.GetEvent().Event.StreamIdentifier.StreamName = []byte("secret-2")
 	_, err := decode(marshal(t, other))

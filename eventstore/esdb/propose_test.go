@@ -43,7 +43,8 @@ func TestAppendsAreSentAsProtobufSendsThem(t *testing.T) {
 			require.True(t, proto.Equal(test.req, &got), "%v\n%v", test.req, &got)
 		})
 	}
-	broken := proposed(id, map[string]string{"type": "\xff"}, "", "")
-	_, err := encoding.GetCodecV2("proto").Marshal(broken)
-	require.Error(t, err, "a text that is none is not sent")
+	for _, broken := range []map[string]string{{"type": "\xff"}, {"\xff": "x"}} {
+		_, err := encoding.GetCodecV2("proto").Marshal(proposed(id, broken, "", ""))
+		require.Error(t, err, "a text that is none is not sent")
+	}
 }

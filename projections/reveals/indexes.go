@@ -19,8 +19,7 @@ const (
 	positions    = 1 << positionBits
 )
 
-// ofWorkspace is the SQL of what stands for a workspace in the key and in the hashes. All of its 64 bits are in the key, so that no
-// tenant's rows are in the way of another's.
+// ofWorkspace is the SQL of what stands for a workspace in the key, with all of its 64 bits, and in the hashes of values.
 func ofWorkspace(workspace string) string { return "uuid_hash_extended(" + workspace + ", 0)" }
 
 // The first index is the key: a position is that of one event, of whichever workspace. The time is in it since partitions are

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kdesk/client-secrets/domain"
+	"github.com/kdesk/client-secrets/domain/member"
 	"github.com/kdesk/client-secrets/domain/reveal"
 	"github.com/kdesk/client-secrets/projections"
 	"github.com/kdesk/client-secrets/projections/projectiontest"
@@ -39,41 +41,80 @@ func TestListsHaveTheirIndex(t *testing.T) {
 	}
 }
 
-// Members whose numbers have the same hash are in each other's part of the index, not of the list.
+// Where two workspaces have the same number for a member, and two members the same number in a workspace, their rows are in
+// each other's part of the index, not of the list. Positions are the last that there are.
 func TestValuesWithTheSameNumberAreKeptApart(t *testing.T) {
 	ctx, h := context.Background(), projectiontest.NewHistory()
 	pool := projectiontest.Apply(t, Projector{}, nil)
-	rows, err := pool.Query(ctx, "SELECT (array_agg(m))[1:2] FROM (SELECT 'd:' || n AS m FROM generate_series(1, 10000) n) AS members GROUP BY "+
-		byMember.number("m", "$1::uuid", "0")+" HAVING count(*) > 1 LIMIT 1", h.Workspace)
-	require.NoError(t, err)
-	alike, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[[]string])
-	require.NoError(t, err)
-	for i := range 6 {
-		h.Add(domain.Stream(domain.RevealsKind, h.Workspace), reveal.FieldRevealed{Secret: uuid.New(), Field: alike[i%2], Member: alike[i%2]})
+	find := func(alike, of, number string) []string {
+		rows, err := pool.Query(ctx, "SELECT (array_agg("+alike+"))[1:2] FROM (SELECT "+of+" AS "+alike+" FROM generate_series(1, 10000) n) AS all_of GROUP BY "+
+			number+" HAVING count(*) > 1 LIMIT 1")
+		require.NoError(t, err)
+		found, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[[]string])
+		require.NoError(t, err)
+		return found
 	}
-	require.NoError(t, pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SET LOCAL search_path TO reveals; SET LOCAL enable_seqscan TO off"); err != nil {
-			return err
-		}
-		return Projector{}.Apply(ctx, tx, h.Events)
-	}))
-	for _, member := range alike {
-		var seen []uint64
-		page := projections.Page{Limit: 2}
-		for {
-			list, err := New(pool).List(ctx, h.Workspace, Filter{Member: member, Order: Ascending}, page)
-			require.NoError(t, err)
-			for _, r := range list.Items {
-				require.Equal(t, member, r.Field)
-				seen = append(seen, r.Position)
-			}
-			if page.After = list.Next; page.After == "" {
-				break
-			}
-		}
-		require.Len(t, seen, 3)
-		require.IsIncreasing(t, seen)
+	workspaces := find("w", "md5(n::text)", byMember.number("'d:ann'", "w::uuid", "0"))
+	members := find("m", "'d:' || n", byMember.number("m", "'"+workspaces[0]+"'::uuid", "0"))
+	type whose struct{ workspace, member string }
+	everybody := []whose{{workspaces[0], "d:ann"}, {workspaces[1], "d:ann"}, {workspaces[0], members[0]}, {workspaces[0], members[1]}}
+	for i := range 5 * len(everybody) {
+		who := everybody[i%len(everybody)]
+		h.Workspace = uuid.MustParse(who.workspace)
+		h.Add(domain.Stream(domain.RevealsKind, h.Workspace), reveal.FieldRevealed{Secret: uuid.New(), Field: who.member, Member: who.member,
+			Ticket: "d:1", Reason: domain.NewPrivate("because of " + who.workspace)})
+		h.Events[i].Position = positions - 100 + uint64(i)
 	}
+	h.Workspace = uuid.MustParse(workspaces[1])
+	h.AddTo(domain.MemberKind, "d:ann", member.Erased{ID: "d:ann"})
+	h.Events[len(h.Events)-1].Position = positions - 1
+	apply := func(events []domain.Recorded) {
+		require.NoError(t, pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, "SET LOCAL search_path TO reveals; SET LOCAL enable_seqscan TO off"); err != nil {
+				return err
+			}
+			return Projector{}.Apply(ctx, tx, events)
+		}))
+	}
+	apply(h.Events[:len(h.Events)-1])
+	apply(h.Events[len(h.Events)-1:])
+	for _, who := range everybody {
+		for _, filter := range []Filter{{Member: who.member}, {Member: who.member, Ticket: "d:1"}} {
+			for _, filter.Order = range []Order{Ascending, Descending} {
+				var seen []uint64
+				for page := (projections.Page{Limit: 2}); ; {
+					list, err := New(pool).List(ctx, uuid.MustParse(who.workspace), filter, page)
+					require.NoError(t, err)
+					for _, r := range list.Items {
+						require.Equal(t, who.member, r.Field)
+						if who == everybody[1] {
+							require.Equal(t, domain.ErasedText, r.Reason)
+						} else {
+							require.Equal(t, "because of "+who.workspace, r.Reason)
+						}
+						seen = append(seen, r.Position)
+					}
+					if page.After = list.Next; page.After == "" || len(seen) > 5 {
+						break
+					}
+				}
+				require.Len(t, seen, 5)
+				if filter.Order == Descending {
+					slices.Reverse(seen)
+				}
+				require.IsIncreasing(t, seen)
+			}
+		}
+	}
+}
+
+func TestACursorThatIsNoPositionIsRefused(t *testing.T) {
+	for _, cursor := range []string{`["-1"]`, `["17592186044416"]`, `["x"]`} {
+		_, _, err := listSQL(uuid.New(), Filter{Member: "d:ann"}, projections.Page{After: cursor})
+		require.ErrorIs(t, err, errCursor, cursor)
+	}
+	_, _, err := listSQL(uuid.New(), Filter{Member: "d:ann"}, projections.Page{After: `["17592186044415"]`})
+	require.NoError(t, err)
 }
 
 func TestAPositionThatTheIndexesCannotHoldIsRefused(t *testing.T) {

@@ -112,7 +112,7 @@ func listSQL(workspace uuid.UUID, f Filter, page projections.Page) (string, []an
 		and(l.is("?"), value)
 		order, bound = l.order(), l.number("$"+strconv.Itoa(len(args)), "$1", "?")
 	}
-	if f.Member != "" { // of several, the last one's index is read
+	if f.Member != "" { // of several, the last one gives the order
 		narrow(byMember, f.Member)
 	}
 	if f.Ticket != "" {
@@ -158,7 +158,7 @@ func listSQL(workspace uuid.UUID, f Filter, page projections.Page) (string, []an
 	}
 	if more {
 		position, err := strconv.ParseInt(key[0], 10, 64)
-		if err != nil {
+		if err != nil || position < 0 || position >= positions {
 			return "", nil, errCursor
 		}
 		and(order+" "+compare+" "+bound, position)
