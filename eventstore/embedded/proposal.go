@@ -28,11 +28,10 @@ const overhead = 256
 func (p *proposal) receive(c encoding.CodecV2, data mem.BufferSlice) error {
 	buf := data.MaterializeToBuffer(mem.DefaultBufferPool())
 	defer buf.Free()
-	b := buf.ReadOnlyData()
-	if _, kept := buf.(mem.SliceBuffer); !kept { // the transport will use it again
-		b = bytes.Clone(b)
-	}
-	if p.read(b) && len(b) <= eventSize(p.plain)+overhead {
+	if b := buf.ReadOnlyData(); p.read(b) && len(b) <= eventSize(p.plain)+overhead {
+		if _, kept := buf.(mem.SliceBuffer); !kept { // the transport will use it again
+			p.plain.Data, p.plain.Metadata = bytes.Clone(p.plain.Data), bytes.Clone(p.plain.Metadata)
+		}
 		return nil
 	}
 	p.message = &api.AppendReq{}

@@ -30,14 +30,16 @@ func proposedMessage(p *api.AppendReq_ProposedMessage) mem.Buffer {
 			size += bytesSize(len(bytes))
 		}
 	}
-	if total := bytesSize(size); !mem.IsBelowBufferPoolingThreshold(total) {
-		buf := mem.DefaultBufferPool().Get(total)
-		*buf = appendProposed((*buf)[:0], size, p)
-		return mem.NewBuffer(buf, mem.DefaultBufferPool())
+	total, pool := bytesSize(size), mem.DefaultBufferPool()
+	if mem.IsBelowBufferPoolingThreshold(total) {
+		return mem.SliceBuffer(appendProposed(make([]byte, 0, total), size, p))
 	}
-	return mem.SliceBuffer(appendProposed(make([]byte, 0, bytesSize(size)), size, p))
+	buf := pool.Get(total)
+	*buf = appendProposed((*buf)[:0], size, p)
+	return mem.NewBuffer(buf, pool)
 }
 
+// appendProposed appends it: a field whose message has size bytes.
 func appendProposed(b []byte, size int, p *api.AppendReq_ProposedMessage) []byte {
 	b = startBytes(b, 2, size)
 	id := p.GetId().GetStructured()

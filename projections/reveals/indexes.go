@@ -3,7 +3,7 @@ package reveals
 import "fmt"
 
 // lookup is a column that lists are narrowed to. Its index is of one number, whose upper bits stand for the value in its workspace and
-// whose lower ones are the position: it is made, and grows, in two thirds of the time and room of an index of the two, and
+// whose lower ones are the position: it takes less time, and two thirds of the room, than an index of the two, and
 // has the order of the log for each value. Another value may have the same bits, so that the column is compared, too.
 type lookup struct{ column, hash string }
 
