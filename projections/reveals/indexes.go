@@ -40,12 +40,18 @@ func (l lookup) number(value, workspace, position string) string {
 // order is the SQL of what is in the index. Of rows that have the same value in the same workspace it is the order of the log.
 func (l lookup) order() string { return l.number(l.column, "workspace", "position") }
 
-// is is the SQL condition that the column has a value, in the workspace that is $1, for which its index is good.
-func (l lookup) is(value string) string {
-	return fmt.Sprintf("%s BETWEEN %s AND %s AND %s", l.order(), l.number(value, "$1", "0"),
-		l.number(value, "$1", fmt.Sprint(positions-1)), silent(l.column+" = "+value))
+// among is the SQL condition, for which there is the index, that a row's number is one of those of a value in the workspace
+// that is $1.
+func (l lookup) among(value string) string {
+	return fmt.Sprintf("%s BETWEEN %s AND %s", l.order(), unknown(l.number(value, "$1", "0")),
+		unknown(l.number(value, "$1", fmt.Sprint(positions-1))))
 }
 
 // silent is a condition that the planner does not estimate. It takes conditions for independent of each other: that what two
 // numbers stand for is equal, when the numbers are, would let it expect so few rows that it reads all and sorts them.
 func silent(condition string) string { return "coalesce(" + condition + ", false)" }
+
+// unknown is a value that the planner does not know. What it knows of an index's numbers is a sample, in which it would look a value
+// up: between two of the sample it would expect next to no rows, where there may be a hundredth of the table, and sort them.
+// Of unknown bounds it takes a part of the table, for which it reads a page in order unless the table is small.
+func unknown(value string) string { return "(SELECT " + value + ")" }

@@ -93,7 +93,7 @@ func (b *batch) markWithheld(ctx context.Context, tx pgx.Tx) error {
 // eraseStored makes the reasons of erased members read as the log reads from now on.
 func (b *batch) eraseStored(ctx context.Context, tx pgx.Tx) error {
 	for _, m := range b.erased {
-		if _, err := tx.Exec(ctx, "UPDATE reveal SET reason = $3 WHERE workspace = $1 AND "+byMember.is("$2")+" AND reason IS NOT NULL",
+		if _, err := tx.Exec(ctx, "UPDATE reveal SET reason = $3 WHERE workspace = $1 AND member = $2 AND "+byMember.among("$2")+" AND reason IS NOT NULL",
 			m.workspace, m.id, domain.ErasedText); err != nil {
 			return fmt.Errorf("erasing a member's reasons: %w", err)
 		}

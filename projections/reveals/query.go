@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -98,56 +97,74 @@ func (q *Queries) List(ctx context.Context, workspace uuid.UUID, f Filter, page 
 	return projections.Cut(page, items, func(r *Reveal) []string { return []string{strconv.FormatUint(r.Position, 10)} }), nil
 }
 
-// listSQL has only the conditions that are asked for, so that each is planned for its index. The first one keeps workspaces apart;
-// which index is good for it, the others say.
-func listSQL(workspace uuid.UUID, f Filter, page projections.Page) (string, []any, error) {
-	args := []any{workspace}
-	sql := "SELECT " + selected + " FROM reveals.reveal r WHERE " + silent("workspace = $1")
-	and := func(condition string, value any) {
-		args = append(args, value)
-		sql += " AND " + strings.ReplaceAll(condition, "?", "$"+strconv.Itoa(len(args)))
-	}
-	order, bound := "position", "?" // what the list is in the order of, and what that is at a position
-	narrow := func(l lookup, value any) {
-		and(l.is("?"), value)
-		order, bound = l.order(), l.number("$"+strconv.Itoa(len(args)), "$1", "?")
-	}
-	if f.Member != "" { // of several, the last one gives the order
-		narrow(byMember, f.Member)
-	}
+// narrowed is a lookup of a value.
+type narrowed struct {
+	lookup
+	value any
+}
+
+// lookups returns what a list is narrowed to; first that of which, as a rule, there are the fewest reveals.
+func (f Filter) lookups() (found []narrowed) {
 	if f.Ticket != "" {
-		narrow(byTicket, f.Ticket)
+		found = append(found, narrowed{byTicket, f.Ticket})
 	}
 	if f.Secret != uuid.Nil {
-		narrow(bySecret, f.Secret)
+		found = append(found, narrowed{bySecret, f.Secret})
 	}
-	looked := len(args) > 1
+	if f.Member != "" {
+		found = append(found, narrowed{byMember, f.Member})
+	}
+	return found
+}
+
+// listSQL has only the conditions that are asked for, so that each list is planned for its index. The first condition keeps
+// workspaces apart, and values that share a number; which index is good for the list, the others say.
+func listSQL(workspace uuid.UUID, f Filter, page projections.Page) (string, []any, error) {
+	args := []any{workspace}
+	arg := func(value any) string {
+		args = append(args, value)
+		return "$" + strconv.Itoa(len(args))
+	}
+	same, where := "workspace = $1", ""
+	and := func(condition string) { where += " AND " + condition }
+	order, bound := "position", func(position string) string { return position } // what the list is in the order of, and a value of it
+	lookups := f.lookups()
+	for i, by := range lookups {
+		value := arg(by.value)
+		same += " AND " + by.column + " = " + value
+		if i == 0 {
+			and(by.among(value))
+			order, bound = by.order(), func(position string) string { return unknown(by.number(value, "$1", position)) }
+		}
+	}
+	refused := false
 	switch f.Kind {
 	case "":
 	case Revealed:
-		and("kind = ?", string(f.Kind))
+		and("kind = " + arg(string(f.Kind)))
 	case Downloaded, Denied, Withheld:
-		and("kind <> 'revealed' AND kind = ?", string(f.Kind))
+		refused = true
+		and("kind <> 'revealed' AND kind = " + arg(string(f.Kind)))
 	default:
 		return "", nil, errKind
 	}
-	switch refused := f.Kind != "" && f.Kind != Revealed; {
-	case looked: // by numbers that are of the workspace, too
+	switch {
+	case len(lookups) > 0: // by numbers that are of the workspace, too
 	case refused:
-		sql += " AND workspace = $1" // which the index of refusals begins with
+		and("workspace = $1") // which the index of refusals begins with
 	default:
-		sql += " AND " + ofWorkspace("workspace") + " = " + ofWorkspace("$1")
+		and(ofWorkspace("workspace") + " = " + ofWorkspace("$1"))
 	}
 	if !f.From.IsZero() {
-		and("at >= ?", f.From)
+		and("at >= " + arg(f.From))
 	}
 	if !f.To.IsZero() {
-		and("at < ?", f.To)
+		and("at < " + arg(f.To))
 	}
-	compare, direction := "<", "DESC"
+	after, direction := " < ", " DESC"
 	switch f.Order {
 	case Ascending:
-		compare, direction = ">", "ASC"
+		after, direction = " > ", " ASC"
 	case Descending, "":
 	default:
 		return "", nil, errOrder
@@ -161,9 +178,10 @@ func listSQL(workspace uuid.UUID, f Filter, page projections.Page) (string, []an
 		if err != nil || position < 0 || position >= positions {
 			return "", nil, errCursor
 		}
-		and(order+" "+compare+" "+bound, position)
+		and(order + after + bound(arg(position)))
 	}
-	return sql + " ORDER BY " + order + " " + direction + " LIMIT " + strconv.Itoa(page.Size()+1), args, nil
+	return "SELECT " + selected + " FROM reveals.reveal r WHERE " + silent(same) + where +
+		" ORDER BY " + order + direction + " LIMIT " + strconv.Itoa(page.Size()+1), args, nil
 }
 
 const selected = `event_id, position, at, kind, secret, field, value_version, member, actor_kind,

@@ -111,7 +111,7 @@ func URL(t testing.TB) string {
 		t.Fatalf("creating the test's database: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := execute(server, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
+		if err := execute(server, drop(name)...); err != nil {
 			t.Errorf("dropping the test's database: %v", err)
 		}
 	})
@@ -123,7 +123,18 @@ func URL(t testing.TB) string {
 	return dsn.String()
 }
 
-func execute(server, sql string) error {
+// drop is how a database is dropped with its connections. DROP DATABASE WITH (FORCE) is refused to a role that is no superuser
+// while the server vacuums the database; without it, the server stops that itself.
+func drop(name string) []string {
+	return []string{
+		"ALTER DATABASE " + name + " ALLOW_CONNECTIONS false",
+		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '" + name + "' AND usename = current_user",
+		"DROP DATABASE " + name, // waits for them to end
+	}
+}
+
+// execute runs statements one after the other, each in a transaction of its own.
+func execute(server string, statements ...string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, server)
@@ -131,8 +142,12 @@ func execute(server, sql string) error {
 		return err
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	_, err = conn.Exec(ctx, sql)
-	return err
+	for _, sql := range statements {
+		if _, err := conn.Exec(ctx, sql); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func serverURL() (string, error) {
@@ -241,7 +256,7 @@ func dropLeftovers(server string) error {
 		return err
 	}
 	for _, name := range names {
-		if _, err := conn.Exec(ctx, "DROP DATABASE "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)"); err != nil {
+		if err := execute(server, drop(name)...); err != nil {
 			return err
 		}
 	}
