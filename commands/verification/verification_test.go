@@ -147,7 +147,7 @@ func TestACodeUnlocksItsSession(t *testing.T) {
 	locked(t, s.reveal("s1"))
 	refused(t, s.confirm("s1", made.Challenge, s.code(made.Challenge)), domain.Conflict, "challenge_ended")
 	for _, r := range s.Stored(t) {
-		assert.NotContains(t, string(r.Data), string(s.code(made.Challenge)))
+		assert.NotRegexp(t, `\b`+string(s.code(made.Challenge))+`\b`, string(r.Data)) // ids and times have the digits by chance
 	}
 }
 
