@@ -23,7 +23,7 @@ import (
 func (s scene) destroying(w *commandstest.World) {
 	logger := slog.New(slog.NewTextHandler(s.logged, nil))
 	runner, err := reactions.New(reactions.Config{
-		Feed: w.Feed, Log: w.Log, Checkpoints: operations.NewReactions(s.pool), Logger: logger, Lease: 600 * time.Millisecond,
+		Feed: w.Feed, Log: w.Log, Checkpoints: operations.NewReactions(s.pool), Logger: logger,
 		Reactions: []reactions.Reaction{reactions.Destruction{Secrets: w.Secrets, Logger: logger}},
 	})
 	require.NoError(s.t, err)
