@@ -24,6 +24,7 @@ import (
 	"github.com/kdesk/client-secrets/domain"
 	"github.com/kdesk/client-secrets/domain/template"
 	"github.com/kdesk/client-secrets/eventstore"
+	"github.com/kdesk/client-secrets/platform/porttest"
 	"github.com/kdesk/client-secrets/platform/postgres/postgrestest"
 	"github.com/kdesk/client-secrets/projections"
 	"github.com/kdesk/client-secrets/vault"
@@ -59,7 +60,7 @@ func (w *world) records(t testing.TB, until eventstore.Position) (all []eventsto
 func TestABackupBringsEverythingBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, postgrestest.URL(t))
-	s := w.serve(t, freeAddress(t))
+	s := w.serve(t, porttest.Free(t))
 	l := startLoad(t, s.api)
 	l.await(t, 100)
 	l.mu.Lock()
@@ -79,7 +80,7 @@ func TestABackupBringsEverythingBack(t *testing.T) {
 	out, errs, err = other.run(t, "restore", folder)
 	require.NoError(t, err, errs)
 	assert.Contains(t, out, "Restored.")
-	restored := other.serve(t, freeAddress(t))
+	restored := other.serve(t, porttest.Free(t))
 	status, _, body := restored.api.call("agent", "POST", "/secrets/"+w.demo.Secret.String()+"/fields/api_key/reveal", `{"reason":"restored"}`)
 	assert.Equal(t, http.StatusOK, status, string(body))
 	assert.Contains(t, string(body), "demo-key-not-a-real-one")
@@ -273,7 +274,7 @@ func claim(change func(*manifest)) func([]byte) []byte {
 func TestALogOfThePastIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, postgrestest.URL(t))
-	s := w.serve(t, freeAddress(t))
+	s := w.serve(t, porttest.Free(t))
 	folder := filepath.Join(t.TempDir(), "backup")
 	_, errs, err := w.run(t, "backup", folder)
 	require.NoError(t, err, errs)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -22,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kdesk/client-secrets/platform/oidc"
+	"github.com/kdesk/client-secrets/platform/porttest"
 	"github.com/kdesk/client-secrets/vault"
 )
 
@@ -124,7 +124,7 @@ func newWorld(t *testing.T, database string) *world {
 	w.config = config{Listen: "127.0.0.1:0", DataDir: w.dir, DatabaseURL: database, KMSURL: "file://" + key, BlobURL: "file://" + filepath.Join(w.dir, "files"),
 		OIDCIssuer: w.provider.Issuer(), OIDCAudience: "client-secrets", OIDCAlgorithms: []string{"RS256"},
 		DatabaseConnections: 16, ShutdownTimeout: time.Second, LogLevel: "warn"}
-	w.startLog(t, freeAddress(t))
+	w.startLog(t, porttest.Free(t))
 	w.makeDemo(t)
 	return w
 }
@@ -149,14 +149,6 @@ func (w *world) logAddress() string {
 	_, rest, _ := strings.Cut(w.config.EventStoreURL, "@")
 	address, _, _ := strings.Cut(rest, "?")
 	return strings.TrimSuffix(address, "/")
-}
-
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 // with runs do on the product in this process, beside whatever servers run, without leading any read model.

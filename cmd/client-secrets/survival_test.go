@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/kdesk/client-secrets/platform/porttest"
 	"github.com/kdesk/client-secrets/platform/postgres/postgrestest"
 	"github.com/kdesk/client-secrets/projections"
 )
@@ -125,7 +126,7 @@ func TestReadModelsSurviveKills(t *testing.T) {
 		rounds = long
 	}
 	w := newWorld(t, "")
-	s := w.serve(t, freeAddress(t))
+	s := w.serve(t, porttest.Free(t))
 	victims := []struct {
 		name string
 		kill func()
@@ -195,8 +196,8 @@ const takeOver = 10 * time.Second
 func TestTheOtherInstanceTakesOver(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, postgrestest.URL(t))
-	first := w.serve(t, freeAddress(t))
-	second := w.serve(t, freeAddress(t))
+	first := w.serve(t, porttest.Free(t))
+	second := w.serve(t, porttest.Free(t))
 	require.True(t, leadsAll(first, w.statuses(t)), "one instance projects")
 	l := startLoad(t, first.api, second.api)
 	l.await(t, 100)
@@ -246,8 +247,8 @@ func TestAPausedLeaderIsFenced(t *testing.T) {
 	}
 	w := newWorld(t, postgrestest.URL(t))
 	for round := range rounds {
-		leader := w.serve(t, freeAddress(t))
-		other := w.serve(t, freeAddress(t))
+		leader := w.serve(t, porttest.Free(t))
+		other := w.serve(t, porttest.Free(t))
 		require.True(t, leadsAll(leader, w.statuses(t)))
 		l := startLoad(t, other.api)
 		l.await(t, 50+rand.Int64N(100))

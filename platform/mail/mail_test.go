@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/kdesk/client-secrets/platform/mail"
+	"github.com/kdesk/client-secrets/platform/porttest"
 )
 
 func inbox(t *testing.T) (*mail.Inbox, *mail.Sender) {
@@ -74,11 +75,7 @@ func TestRefusalsTellTheirKindAndNothingElse(t *testing.T) {
 }
 
 func TestAServerThatIsAwayIsNoPermanentRefusal(t *testing.T) {
-	gone, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := gone.Addr().String()
-	require.NoError(t, gone.Close())
-	s, err := mail.NewSender("smtp://user:needle@" + address + "?from=a@example.com")
+	s, err := mail.NewSender("smtp://user:needle@" + porttest.Free(t) + "?from=a@example.com")
 	require.NoError(t, err)
 	err = s.Send(t.Context(), mail.Message{ID: uuid.New(), To: "b@example.com"})
 	var refused *mail.Error

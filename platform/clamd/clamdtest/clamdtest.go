@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/kdesk/client-secrets/platform/porttest"
 )
 
 const (
@@ -49,7 +51,7 @@ func Start(t testing.TB) *Daemon {
 	signature := "Client-Secrets-Test:0:*:" + hex.EncodeToString([]byte(Bad)) + "\n"
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "test.ndb"), []byte(signature), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "test.hdb"), []byte(eicarHash), 0o600))
-	d := &Daemon{Socket: "unix:" + filepath.Join(dir, "socket"), TCP: freeAddress(t)}
+	d := &Daemon{Socket: "unix:" + filepath.Join(dir, "socket"), TCP: porttest.Free(t)}
 	_, port, err := net.SplitHostPort(d.TCP)
 	require.NoError(t, err)
 	config := filepath.Join(dir, "clamd.conf")
@@ -68,13 +70,6 @@ func find() string {
 	return ""
 }
 
-func freeAddress(t testing.TB) string {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().String()
-}
-
 func (d *Daemon) run(t testing.TB, cmd *exec.Cmd) {
 	var said strings.Builder
 	cmd.Stdout, cmd.Stderr = &said, &said
@@ -90,12 +85,7 @@ func (d *Daemon) run(t testing.TB, cmd *exec.Cmd) {
 	}
 	t.Cleanup(d.stop)
 	deadline := time.Now().Add(30 * time.Second)
-	for {
-		conn, err := net.Dial("tcp", d.TCP)
-		if err == nil {
-			_ = conn.Close()
-			return
-		}
+	for !listens("tcp", d.TCP) || !listens("unix", strings.TrimPrefix(d.Socket, "unix:")) { // not both at once
 		select {
 		case <-ended:
 			t.Fatalf("clamd ended: %s", said.String())
@@ -105,6 +95,15 @@ func (d *Daemon) run(t testing.TB, cmd *exec.Cmd) {
 			t.Fatal("clamd does not answer")
 		}
 	}
+}
+
+func listens(network, address string) bool {
+	conn, err := net.Dial(network, address)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
 }
 
 // Stop ends it now.
