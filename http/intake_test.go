@@ -31,7 +31,7 @@ func TestSlowDeliveriesKeepNobodyOut(t *testing.T) {
 			w.receiving.mu.Lock()
 			defer w.receiving.mu.Unlock()
 			return w.receiving.inside == want && len(w.receiving.arriving) == want
-		}, 5*time.Second, time.Millisecond)
+		}, 20*time.Second, time.Millisecond)
 	}
 	first := slow()
 	inside(1)
@@ -40,7 +40,7 @@ func TestSlowDeliveriesKeepNobodyOut(t *testing.T) {
 	}
 	inside(receivedAtOnce)
 	w.outcome(t, w.zammad(t, sourceSecret, captured(t, "zammad_ticket.json")), 4, 0, 0)
-	require.NoError(t, first.SetReadDeadline(time.Now().Add(5*time.Second)))
+	require.NoError(t, first.SetReadDeadline(time.Now().Add(20*time.Second)))
 	answer, err := nethttp.ReadResponse(bufio.NewReader(first), nil)
 	require.NoError(t, err)
 	require.Equal(t, nethttp.StatusRequestTimeout, answer.StatusCode, "the oldest made room")

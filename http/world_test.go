@@ -106,6 +106,13 @@ func (w *world) project(t testing.TB, c projections.Config) *projections.Runner 
 		_ = subscriber.Close()
 		running.Wait()
 	})
+	head, err := w.Log.Head(t.Context())
+	require.NoError(t, err)
+	made, done := context.WithTimeout(t.Context(), time.Minute)
+	defer done()
+	for _, p := range c.Projectors { // requests wait five seconds, and a busy machine may take longer to make the tables
+		require.NoError(t, runner.Wait(made, p.Name(), head))
+	}
 	return runner
 }
 
