@@ -141,8 +141,8 @@ func (w *traffic) beat(ctx context.Context) {
 
 // timed makes a call with a deadline, and notes whether it failed and kept to it. Lateness is measured by the pulse and
 // not by the clock: a busy machine gives the process no processor for seconds.
-func (w *traffic) timed(call func(ctx context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), callLimit)
+func (w *traffic) timed(limit time.Duration, call func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	noticed := make(chan int64, 1)
 	stop := context.AfterFunc(ctx, func() { noticed <- w.pulse.Load() })
@@ -163,17 +163,21 @@ func (w *traffic) timed(call func(ctx context.Context) error) error {
 	return err
 }
 
-// write appends and repeats what failed with the same ids, until it is acknowledged.
+// write appends and repeats what failed with the same ids, until it is acknowledged, also at the end: what a caller gave up
+// may still come.
 func (w *traffic) write(stream string) {
 	expected := eventstore.NoStream()
-	for events := proposed(3); !w.ending.Load(); {
+	for events := proposed(3); ; {
 		var appended eventstore.Appended
-		err := w.timed(func(ctx context.Context) (err error) {
+		err := w.timed(callLimit, func(ctx context.Context) (err error) {
 			appended, err = w.log.Append(ctx, stream, expected, events)
 			return err
 		})
 		if err != nil {
 			assert.ErrorIs(w.t, err, eventstore.ErrUnavailable)
+			if w.ending.Load() && w.t.Failed() {
+				return
+			}
 			continue
 		}
 		w.mu.Lock()
@@ -181,6 +185,9 @@ func (w *traffic) write(stream string) {
 			w.stored[e.ID] = true
 		}
 		w.mu.Unlock()
+		if w.ending.Load() {
+			return
+		}
 		expected, events = eventstore.Exact(appended.Revision), proposed(3)
 	}
 }
@@ -192,7 +199,7 @@ func (w *traffic) read() {
 		least := len(w.stored)
 		w.mu.Unlock()
 		n := 0
-		err := w.timed(func(ctx context.Context) error {
+		err := w.timed(callLimit, func(ctx context.Context) error {
 			_, err := w.log.Scan(ctx, eventstore.Start, eventstore.Filter{}, func(eventstore.Record) bool { n++; return true })
 			return err
 		})
