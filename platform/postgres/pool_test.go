@@ -105,10 +105,10 @@ func TestAFailedMigrationLeavesNothingOfItself(t *testing.T) {
 }
 
 func TestAMigrationMayTakeLongerThanAQuery(t *testing.T) {
-	pool, err := postgres.Open(t.Context(), postgrestest.URL(t)+"&statement_timeout=100ms")
+	pool, err := postgres.Open(t.Context(), postgrestest.URL(t)+"&statement_timeout=500ms")
 	require.NoError(t, err)
 	defer pool.Close()
-	fsys := migrations(map[string]string{"001_slow.sql": "SELECT pg_sleep(0.3);"})
+	fsys := migrations(map[string]string{"001_slow.sql": "SELECT pg_sleep(0.8);"})
 	require.NoError(t, postgres.Migrate(t.Context(), pool, fsys, "vault"))
 }
 
