@@ -190,7 +190,7 @@ func TestExpressionsAreBounded(t *testing.T) {
 		require.NoError(t, err, fine)
 		begun := time.Now()
 		pattern.MatchString(strings.Repeat("ax", maxStreamName/2))
-		require.Less(t, time.Since(begun), time.Second, "linear, whatever the expression")
+		require.Less(t, time.Since(begun), 10*time.Second, "linear, whatever the expression")
 	}
 }
 
