@@ -189,10 +189,11 @@ func leadsAll(s *server, all []projections.Status) bool {
 	return len(all) > 0
 }
 
-// takeOver is how long a second instance may take until it projects.
-const takeOver = 10 * time.Second
+// takeOver is how long a second instance may take until it projects: seven seconds until the lease is over, and the rest for
+// a busy machine. What holds it up otherwise does so for minutes.
+const takeOver = 30 * time.Second
 
-// TestTheOtherInstanceTakesOver kills the instance that projects: the other one projects within ten seconds.
+// TestTheOtherInstanceTakesOver kills the instance that projects: the other one projects once the lease is over.
 func TestTheOtherInstanceTakesOver(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, postgrestest.URL(t))
