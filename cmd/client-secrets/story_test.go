@@ -128,6 +128,9 @@ func storyOf(t *testing.T, document string) string {
 	return story.String()
 }
 
+// storyLimit ends a story whose lines wait for what never comes.
+const storyLimit = 5 * time.Minute
+
 // runStory runs shell lines in one shell. After each stretch its output must contain what the "#>" lines say.
 func runStory(t *testing.T, dir, story string) {
 	t.Helper()
@@ -146,8 +149,10 @@ func runStory(t *testing.T, dir, story string) {
 			expected = append(expected, []string{want})
 		}
 	}
-	shell := exec.CommandContext(t.Context(), "sh", "-c", script.String())
-	shell.Dir = dir
+	ctx, cancel := context.WithTimeout(t.Context(), storyLimit)
+	defer cancel()
+	shell := exec.CommandContext(ctx, "sh", "-c", script.String())
+	shell.Dir, shell.WaitDelay = dir, time.Second
 	var output bytes.Buffer
 	shell.Stdout, shell.Stderr = &output, &output
 	require.NoError(t, shell.Run(), output.String())
