@@ -52,7 +52,7 @@ func TestAPausedCommitHoldsNobodyUp(t *testing.T) {
 	a.leader(t, ledBy("a")) // what comes now is not part of a rebuild
 	a.wait(t, "tally", w.member(t, 1))
 	a.stop()
-	require.Equal(t, "1200ms", *p.limit, "as long as a lease lasts")
+	require.Equal(t, "3s", *p.limit, "as long as a lease lasts")
 }
 
 // patient tells how long its transactions may be idle.

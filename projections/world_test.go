@@ -82,9 +82,12 @@ type runner struct {
 	done chan error // what Run returned
 }
 
+// lease is renewed within a third of it, also on a busy machine.
+const lease = 3 * time.Second
+
 func (w *world) config(holder string, projectors ...projections.Projector) projections.Config {
 	return projections.Config{Pool: w.pool, Log: w.log, Feed: w.feed, Projectors: projectors, Holder: holder,
-		Lease: 1200 * time.Millisecond, Idle: 50 * time.Millisecond, Backoff: 20 * time.Millisecond, RebuildBatch: 100,
+		Lease: lease, Idle: 50 * time.Millisecond, Backoff: 20 * time.Millisecond, RebuildBatch: 100,
 		Logger: slog.New(slog.DiscardHandler)}
 }
 
