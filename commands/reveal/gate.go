@@ -172,7 +172,8 @@ type verdict struct {
 	content  secret.Content
 	version  int
 	remask   time.Duration
-	limit    int // reveals an hour
+	limit    int           // reveals an hour
+	wait     time.Duration // until the limit lets the actor reveal again
 }
 
 // judge decides on facts. version 0 asks for the value current in them.
@@ -199,6 +200,7 @@ func judge(f live.Facts, req commands.Request, ask Ask, version int, now time.Ti
 		_, v.member = f.Access.Permissions(req.Workspace, req.Actor, now)
 		ar.Action = access.View
 		v.visible = f.Access.Decide(ar).Allowed
+		v.wait = f.Access.NextReveal(req.Workspace, req.Actor, now).Sub(now)
 	}
 	return v
 }

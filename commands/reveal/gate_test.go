@@ -165,7 +165,12 @@ func TestRefusals(t *testing.T) {
 	t.Run("a limit per hour, in force at once", func(t *testing.T) {
 		s.Settings(t, func(c *workspace.SettingsChanged) { c.RevealLimitPerHour = new(1) })
 		require.NoError(t, by(commandstest.Assignee, as))
-		refused(t, by(commandstest.Assignee, as), domain.TooMany, "reveal_limit")
+		err := by(commandstest.Assignee, as)
+		refused(t, err, domain.TooMany, "reveal_limit")
+		var limited *domain.Error
+		require.ErrorAs(t, err, &limited)
+		assert.Greater(t, limited.Wait, 55*time.Minute, "until the first one is an hour ago")
+		assert.LessOrEqual(t, limited.Wait, 61*time.Minute)
 	})
 	t.Run("the module switched off", func(t *testing.T) {
 		s.Settings(t, func(c *workspace.SettingsChanged) { c.Enabled = new(false) })

@@ -84,4 +84,20 @@ func (v *reveals) lately(who name, at time.Time) int {
 	return n
 }
 
+// below returns when fewer of a member's reveals than a limit count, from a time on and if there come no more of them.
+func (v *reveals) below(limit int, who name, at time.Time) time.Time {
+	now, n := minuteOf(at), v.lately(who, at)
+	until := at
+	for _, m := range v.windows[who] {
+		if n < limit {
+			break
+		}
+		if end := m.At + window + 1; end > now {
+			n -= int(m.Count)
+			until = time.Unix(60*end, 0)
+		}
+	}
+	return until
+}
+
 func minuteOf(t time.Time) int64 { return t.Unix() / 60 }

@@ -271,6 +271,30 @@ func TestWhatARevealTakesOnTop(t *testing.T) {
 	}
 }
 
+func TestWhoIsAtTheLimitMayRevealWhenEnoughRevealsAreAnHourAgo(t *testing.T) {
+	h := usual(t)
+	r := h.ask(Reveal, ann)
+	next := func() time.Time { return h.x.NextReveal(r.Workspace, r.Actor, r.At) }
+	revealed(2, noon.Add(-50*time.Minute))(h)
+	assert.Equal(t, noon, next(), "below the limit")
+	revealed(2, noon.Add(-40*time.Minute+30*time.Second))(h)
+	assert.Equal(t, CodeRevealLimit, h.x.Decide(r).Code)
+	assert.True(t, noon.Add(11*time.Minute).Equal(next()), "%v: of four, two have to be over", next())
+	for _, limit := range []int{4, 3, 2, 1} {
+		h.say(workspace.SettingsChanged{RevealLimitPerHour: &limit})
+		r.At = next().Add(-time.Microsecond)
+		assert.Equal(t, CodeRevealLimit, h.x.Decide(r).Code, limit)
+		r.At = next()
+		assert.True(t, h.x.Decide(r).Allowed, limit)
+		assert.Equal(t, r.At, next())
+		r.At = noon
+	}
+	h.say(workspace.SettingsChanged{RevealLimitPerHour: on(0)})
+	assert.Equal(t, noon, next(), "there is no limit")
+	assert.Equal(t, noon, h.x.NextReveal(id("elsewhere"), r.Actor, noon))
+	assert.Equal(t, noon, h.x.NextReveal(r.Workspace, domain.Actor{Kind: domain.Member, ID: "desk:stranger"}, noon))
+}
+
 func TestTheFirstConditionThatFailsIsNamed(t *testing.T) {
 	h := usual(t)
 	h.say(workspace.SettingsChanged{

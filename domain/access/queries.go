@@ -71,6 +71,19 @@ func (x *Index) Permissions(ws uuid.UUID, actor domain.Actor, at time.Time) (Per
 	return u.permissions, code == ""
 }
 
+// NextReveal returns when the limit of reveals lets an actor reveal again: at, unless it is reached.
+func (x *Index) NextReveal(ws uuid.UUID, actor domain.Actor, at time.Time) time.Time {
+	s := x.spaces[ws]
+	if s == nil || s.settings.RevealLimitPerHour == 0 {
+		return at
+	}
+	who, ok := s.names.find(actor.ID)
+	if !ok {
+		return at
+	}
+	return s.reveals.below(s.settings.RevealLimitPerHour, who, at)
+}
+
 // Owners returns the active owners of a workspace in the order of their ids.
 func (x *Index) Owners(ws uuid.UUID) []string {
 	s := x.spaces[ws]
