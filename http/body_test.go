@@ -114,3 +114,28 @@ func TestWhoHangsIsLetGo(t *testing.T) {
 	require.Greater(t, transferTime(100<<20), 20*time.Minute)
 	require.Less(t, transferTime(100<<20), time.Hour)
 }
+
+// A chunked body that is empty has ended: nothing after it is taken for more of it.
+func TestAnEmptyChunkedBodyIsAllThereIs(t *testing.T) {
+	w := newWorld(t)
+	conn, err := net.Dial("tcp", w.served(t))
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(time.Minute)))
+	body := `{"name":"Smuggled","fields":[{"key":"a","label":"A","type":"text"}]}`
+	_, err = fmt.Fprintf(conn, "POST %s/templates HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"+
+		"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", w.api, w.issuer.token(t, owner))
+	require.NoError(t, err)
+	answers := bufio.NewReader(conn)
+	answer, err := nethttp.ReadResponse(answers, nil)
+	require.NoError(t, err)
+	require.Equal(t, 400, answer.StatusCode)
+	_, err = io.Copy(io.Discard, answer.Body)
+	require.NoError(t, err)
+	_, err = fmt.Fprintf(conn, "POST %s/templates HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"+
+		"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", w.api, w.issuer.token(t, owner), len(body), body)
+	require.NoError(t, err)
+	answer, err = nethttp.ReadResponse(answers, nil)
+	require.NoError(t, err)
+	require.Equal(t, 400, answer.StatusCode)
+}

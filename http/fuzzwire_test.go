@@ -96,7 +96,9 @@ func (r wireRequest) bytes() []byte {
 		fmt.Fprintf(&b, "%s: %s\r\n", r.headers[i], r.headers[i+1])
 	}
 	switch {
-	case r.chunked && len(r.body) > 0:
+	case r.chunked && len(r.body) == 0:
+		b.WriteString("Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+	case r.chunked:
 		fmt.Fprintf(&b, "Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(r.body), r.body)
 	case len(r.body) > 0:
 		fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(r.body), r.body)

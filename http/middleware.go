@@ -114,14 +114,15 @@ func (s *Server) readBody(f *fiber.Ctx) (err error) {
 		return f.Next()
 	}
 	c, _ := f.Locals(callKey{}).(*call)
-	if c.body, err = bodyOf(f).whole(f.Request().Header.ContentLength(), s.BodyLimit); err != nil {
+	body := bodyOf(f)
+	if c.body, err = body.whole(f.Request().Header.ContentLength(), s.BodyLimit); err != nil {
 		return err
 	}
 	if err := checkBody(f, c.body); err != nil {
 		return err
 	}
-	if len(c.body) > 0 {
-		f.Request().SetBodyStream(bytes.NewReader(c.body), len(c.body)) // huma looks for a stream where bodies are streamed
+	if body.stream != nil { // huma reads it where bodies are streamed; also an empty one must not be read from the connection again
+		f.Request().SetBodyStream(bytes.NewReader(c.body), len(c.body))
 	}
 	return s.once(f, c, func() [32]byte { return s.requestHash(f, c.body) }, f.Next)
 }
