@@ -70,7 +70,7 @@ func (s *Server) apiKeyRoutes() {
 	huma.Register(s.api, op, func(ctx context.Context, in *issueAPIKey) (*issuedOutput, error) {
 		out, err := s.issueAPIKey(ctx, callOf(ctx), in)
 		if err != nil {
-			return nil, s.problem(ctx, err)
+			return nil, problemOf(err)
 		}
 		return out, nil
 	})

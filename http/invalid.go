@@ -15,20 +15,25 @@ import (
 func init() {
 	huma.ValidateStrictCasing = true
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
-		return invalidRequest(nil, status, errs)
+		return failedRequest(nil, status, message, errs)
 	}
 	huma.NewErrorWithContext = func(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
-		return invalidRequest(ctx.Operation(), status, errs)
+		return failedRequest(ctx.Operation(), status, message, errs)
 	}
+}
+
+// failedRequest tells what is wrong with a request from what is wrong on our side.
+func failedRequest(op *huma.Operation, status int, message string, errs []error) *Problem {
+	if status >= nethttp.StatusInternalServerError {
+		return problemOf(errors.Join(append(errs, errors.New(message))...))
+	}
+	return invalidRequest(op, status, errs)
 }
 
 // invalidRequest says what is wrong with a request, without a word of what was sent: messages are ours, and locations name
 // what the operation knows.
 func invalidRequest(op *huma.Operation, status int, errs []error) *Problem {
-	switch {
-	case status >= nethttp.StatusInternalServerError:
-		return problemOf(errors.Join(errs...))
-	case status == nethttp.StatusUnsupportedMediaType, status == nethttp.StatusRequestEntityTooLarge:
+	if status == nethttp.StatusUnsupportedMediaType || status == nethttp.StatusRequestEntityTooLarge {
 		return problemOf(fiberError(status))
 	}
 	p := newProblem(nethttp.StatusUnprocessableEntity, "", "")

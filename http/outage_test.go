@@ -35,6 +35,7 @@ func TestAVaultOutOfReachIsNamed(t *testing.T) {
 		require.Equal(t, nethttp.StatusServiceUnavailable, got.StatusCode, "%s: %s", path, got.body)
 		require.Equal(t, "vault_unavailable", got.code(t), path)
 		require.NotEmpty(t, got.Header.Get("Retry-After"), path)
+		require.Regexp(t, `a request failed.*`+got.Header.Get(headerRequestID), w.logged.String())
 	}
 	got := w.as(t, owner, "PUT", w.api+"/members/test:new", `{"name":"N"}`)
 	require.Equal(t, "vault_unavailable", got.code(t))

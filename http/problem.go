@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/kdesk/client-secrets/domain"
@@ -101,6 +102,14 @@ func problemOf(err error) *Problem {
 	p := newProblem(nethttp.StatusInternalServerError, "internal", "something went wrong on our side")
 	p.cause = err
 	return p
+}
+
+// logProblem logs, of a problem that an operation is answered with, what callers are not told.
+func (s *Server) logProblem(ctx huma.Context, _ string, answer any) (any, error) {
+	if p, ok := answer.(*Problem); ok && p.cause != nil {
+		s.Logger.ErrorContext(ctx.Context(), "a request failed", "request", callOf(ctx.Context()).correlation, "code", p.Code, "err", p.cause)
+	}
+	return answer, nil
 }
 
 func newProblem(status int, code, detail string) *Problem {

@@ -90,7 +90,7 @@ func change[I any](s *Server, r route, run func(context.Context, *call, *I) (cha
 		c := callOf(ctx)
 		done, err := run(ctx, c, in)
 		if err != nil {
-			return nil, s.problem(ctx, err)
+			return nil, problemOf(err)
 		}
 		s.written.note(c, done.position)
 		c.answer = &answer{ID: done.id, Revision: done.revision, Position: done.position, Location: done.location}
@@ -133,11 +133,11 @@ func read[I, O any](s *Server, r route, run func(context.Context, *call, *I) (O,
 		}
 		position, err := await(ctx, r.models...)
 		if err != nil {
-			return nil, s.problem(ctx, err)
+			return nil, problemOf(err)
 		}
 		body, revision, err := run(ctx, c, in)
 		if err != nil {
-			return nil, s.problem(ctx, err)
+			return nil, problemOf(err)
 		}
 		out := &readOutput[O]{Position: s.positions.token(position), Body: body}
 		if revision != nil {
@@ -213,15 +213,6 @@ func headerParam(name, doc string) *huma.Param {
 
 func minPositionParam() *huma.Param {
 	return headerParam(headerMinPosition, "Waits, up to 5 s, until the answer is current as of this position")
-}
-
-// problem turns an error of a handler into its answer and logs what callers are not told.
-func (s *Server) problem(ctx context.Context, err error) error {
-	p := problemOf(err)
-	if p.cause != nil {
-		s.Logger.ErrorContext(ctx, "a request failed", "request", callOf(ctx).correlation, "code", p.Code, "err", p.cause)
-	}
-	return p
 }
 
 // located returns the place of a thing in the call's workspace.

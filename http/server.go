@@ -69,7 +69,7 @@ func New(config Config) (*Server, error) {
 	s.app.Post("/v1/workspaces/:workspace/uploads", s.upload)
 	s.serveBatches()
 	s.app.Use("/v1", s.readBody)
-	s.api = newAPI(s.app)
+	s.api = s.newAPI()
 	s.routes()
 	if s.described, err = describe(s.api); err != nil {
 		return nil, err
@@ -96,12 +96,12 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 // OpenAPI returns the description of the API as OpenAPI 3.1 in JSON.
 func OpenAPI() ([]byte, error) {
 	s := &Server{app: fiber.New()}
-	s.api = newAPI(s.app)
+	s.api = s.newAPI()
 	s.routes()
 	return describe(s.api)
 }
 
-func newAPI(app *fiber.App) huma.API {
+func (s *Server) newAPI() huma.API {
 	config := huma.DefaultConfig("KDesk Client Secrets", version)
 	config.Servers = []*huma.Server{{URL: "/"}}
 	config.Info.Description = "Clients' credentials in structured records, revealed on record. Positions and cursors are opaque."
@@ -111,8 +111,9 @@ func newAPI(app *fiber.App) huma.API {
 	}
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
 	config.CreateHooks = nil
+	config.Transformers = append(config.Transformers, s.logProblem)
 	config.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat}
-	return humafiber.NewV2(app, config)
+	return humafiber.NewV2(s.app, config)
 }
 
 // routes registers all of them.

@@ -59,7 +59,7 @@ func perform[I, O any](s *Server, r route, run func(context.Context, *call, *I) 
 		c := callOf(ctx)
 		body, result, err := run(ctx, c, in)
 		if err != nil {
-			return nil, s.problem(ctx, err)
+			return nil, problemOf(err)
 		}
 		position := max(uint64(result.Position), c.server.written.of(c))
 		s.written.note(c, position)
