@@ -32,7 +32,7 @@ func CheckName(text string, limit int) (string, error) {
 	switch {
 	case err != nil:
 		return name, err
-	case !strings.ContainsFunc(name, visible):
+	case !Shows(name):
 		return "", ErrTextRequired
 	case strings.ContainsFunc(name, func(r rune) bool { return invisible(r) && !unicode.Is(joining, r) }):
 		return "", ErrTextCharacter
@@ -131,6 +131,9 @@ func check(text string, limit int, allowed func(rune) bool) (string, error) {
 	}
 	return text, nil
 }
+
+// Shows tells whether there is something to see in a text.
+func Shows(text string) bool { return strings.ContainsFunc(text, visible) }
 
 // visible tells whether a character shows something by itself: a combining mark needs one to stand on.
 func visible(r rune) bool {

@@ -23,7 +23,7 @@ import (
 // RevealRequest is a wish to see a value.
 type RevealRequest struct {
 	Reason         string `json:"reason,omitempty" maxLength:"1000" doc:"Why; recorded"`
-	TicketID       string `json:"ticket_id,omitempty" doc:"The ticket that is being worked on; recorded"`
+	TicketID       string `json:"ticket_id,omitempty" doc:"The ticket that is being worked on; recorded if it is one of the workspace"`
 	ConfirmExpired bool   `json:"confirm_expired,omitempty" doc:"That the value of an expired secret is wanted all the same"`
 	ValueVersion   int    `json:"value_version,omitempty" minimum:"0" doc:"0, or none, is the current one"`
 }

@@ -23,7 +23,7 @@ import (
 	"github.com/kdesk/client-secrets/vault"
 )
 
-// MaxReason bounds the reason of a reveal, in bytes.
+// MaxReason bounds the reason of a reveal, in characters.
 const MaxReason = 1000
 
 const revealTimeout = 5 * time.Second // from being asked for to being decided
@@ -132,7 +132,8 @@ func (g *Gate) Reveal(ctx context.Context, req commands.Request, ask Ask) (Revea
 
 // pass decides, records and decides again. fetch is called in between, to read the ciphertext while the record is written.
 func (g *Gate) pass(ctx context.Context, req commands.Request, ask Ask, fetch func(content uuid.UUID)) (recorded, error) {
-	if err := check(ask); err != nil {
+	ask, err := checked(ask)
+	if err != nil {
 		return recorded{}, err
 	}
 	first := g.decideNow(req, ask)
@@ -150,17 +151,22 @@ func (g *Gate) pass(ctx context.Context, req commands.Request, ask Ask, fetch fu
 	return outcome, nil
 }
 
-func check(ask Ask) error {
-	if len(ask.Reason) > MaxReason {
-		return domain.Refuse(domain.Invalid, "reason_too_long", "the reason is too long").
-			With("body.reason", fmt.Sprintf("has more than %d bytes", MaxReason))
+// checked returns what is asked with a reason as texts are: a blank one is none.
+func checked(ask Ask) (Ask, error) {
+	var p domain.Problems
+	reason, err := domain.CheckText(ask.Reason, MaxReason)
+	if errors.Is(err, domain.ErrTextTooLong) {
+		p.Add("reason_too_long", "body.reason", fmt.Sprintf("the reason has more than %d characters", MaxReason))
+		err = nil
+	}
+	p.AddError("body.reason", err)
+	if ask.Reason = reason; !domain.Shows(reason) {
+		ask.Reason = ""
 	}
 	if ask.Ticket != "" {
-		if err := domain.CheckForeignID(ask.Ticket); err != nil {
-			return err
-		}
+		p.ForeignID("body.ticket_id", ask.Ticket)
 	}
-	return nil
+	return ask, p.Err()
 }
 
 // verdict is a decision with what it was about: the very value version and where the vault has it.
@@ -172,6 +178,7 @@ type verdict struct {
 	content  secret.Content
 	version  int
 	remask   time.Duration
+	ticket   string        // the one that the actor works on; empty unless it is one of the workspace
 	limit    int           // reveals an hour
 	wait     time.Duration // until the limit lets the actor reveal again
 }
@@ -183,6 +190,9 @@ func judge(f live.Facts, req commands.Request, ask Ask, version int, now time.Ti
 	ar := access.Request{
 		Workspace: req.Workspace, Actor: req.Actor, Action: access.Reveal, Secret: ask.Secret, Field: ask.Field,
 		ValueVersion: version, Ticket: ask.Ticket, HasReason: ask.Reason != "", ConfirmExpired: ask.ConfirmExpired, At: now,
+	}
+	if f.Access.HasTicket(req.Workspace, ask.Ticket) { // what callers make up does not enter the log
+		v.ticket = ask.Ticket
 	}
 	v.decision, v.flags = f.Access.Review(ar)
 	if v.decision.Allowed {
@@ -232,7 +242,7 @@ func (r recorded) receipt(member string) Receipt {
 func (g *Gate) record(ctx context.Context, req commands.Request, ask Ask, first verdict) (recorded, error) {
 	stream := domain.Stream(domain.RevealsKind, req.Workspace)
 	fact := reveal.FieldRevealed{
-		Secret: ask.Secret, Field: ask.Field, ValueVersion: first.version, Member: req.Actor.ID, Ticket: ask.Ticket,
+		Secret: ask.Secret, Field: ask.Field, ValueVersion: first.version, Member: req.Actor.ID, Ticket: first.ticket,
 		Reason: domain.NewPrivate(ask.Reason), Decision: first.decision, Flags: first.flags,
 		RetryOf: ask.RetryOf, Confirmed: ask.ConfirmExpired,
 	}

@@ -2,6 +2,7 @@ package reveal_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -160,7 +161,9 @@ func TestRefusals(t *testing.T) {
 	})
 	t.Run("a reason that is required", func(t *testing.T) {
 		s.Settings(t, func(c *workspace.SettingsChanged) { c.Reason = new(workspace.ReasonRequired) })
-		refused(t, by(commandstest.Assignee, func(a *gate.Ask) { a.Reason = "" }), domain.Required, "reason_required")
+		for _, nothing := range []string{"", "  ", "\r\n", "\u00a0", "\u200b", "\u2800"} {
+			refused(t, by(commandstest.Assignee, func(a *gate.Ask) { a.Reason = nothing }), domain.Required, "reason_required")
+		}
 	})
 	t.Run("a limit per hour, in force at once", func(t *testing.T) {
 		s.Settings(t, func(c *workspace.SettingsChanged) { c.RevealLimitPerHour = new(1) })
@@ -177,6 +180,47 @@ func TestRefusals(t *testing.T) {
 		refused(t, by(commandstest.Assignee, as), domain.Forbidden, "module_off")
 		refused(t, by("test:stranger", as), domain.NotFound, "not_found")
 	})
+}
+
+func TestAReasonIsAText(t *testing.T) {
+	s := commandstest.NewScene(t)
+	because := func(reason string) error {
+		a := ask(s)
+		a.Reason = reason
+		_, err := s.Gate.Reveal(t.Context(), s.By(commandstest.Assignee), a)
+		return err
+	}
+	for _, bad := range []string{"a\x00b", "gnp\u202egpj", "\xff"} {
+		refused(t, because(bad), domain.Invalid, "text_character")
+	}
+	refused(t, because(strings.Repeat("é", gate.MaxReason+1)), domain.Invalid, "reason_too_long")
+	require.NoError(t, because(strings.Repeat("é", gate.MaxReason)))
+	require.NoError(t, because(" one\r\ntwo "))
+	events := s.Reveals(t)
+	require.Len(t, events, 2)
+	assert.Equal(t, "one\ntwo", events[1].Event.(reveal.FieldRevealed).Reason.Text)
+}
+
+func TestATicketThatIsMadeUpIsNotRecorded(t *testing.T) {
+	s := commandstest.NewScene(t)
+	for _, ticket := range []string{commandstest.Ticket, "oops:hunter2"} {
+		a := ask(s)
+		a.Ticket = ticket
+		_, err := s.Gate.Reveal(t.Context(), s.By(commandstest.Assignee), a)
+		require.NoError(t, err)
+		_, err = s.Gate.Reveal(t.Context(), s.By(commandstest.Other), a)
+		refused(t, err, domain.NotFound, "not_found")
+	}
+	recorded := map[string]int{}
+	for _, e := range s.AwaitReveals(t, 4) {
+		switch fact := e.Event.(type) {
+		case reveal.FieldRevealed:
+			recorded["revealed on "+fact.Ticket]++
+		case reveal.Denied:
+			recorded["denied on "+fact.Ticket]++
+		}
+	}
+	assert.Equal(t, map[string]int{"revealed on " + commandstest.Ticket: 1, "revealed on ": 1, "denied on " + commandstest.Ticket: 1, "denied on ": 1}, recorded)
 }
 
 func TestAHiddenSecretIsRefusedAsFastAsNone(t *testing.T) {

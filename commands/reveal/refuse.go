@@ -58,7 +58,7 @@ func (g *Gate) deny(ctx context.Context, req commands.Request, ask Ask, v verdic
 	answer := refusal(v)
 	record := g.recordable(req, &ask) && g.denials.admit(subject{req.Workspace, req.Actor}, g.run.Now())
 	fact := reveal.Denied{
-		Secret: ask.Secret, Field: ask.Field, Member: req.Actor.ID, Ticket: ask.Ticket, Code: v.decision.Code, Decision: v.decision,
+		Secret: ask.Secret, Field: ask.Field, Member: req.Actor.ID, Ticket: v.ticket, Code: v.decision.Code, Decision: v.decision,
 	}
 	switch {
 	case errors.Is(answer, errNotFound):
@@ -78,9 +78,6 @@ func (g *Gate) recordable(req commands.Request, ask *Ask) (ok bool) {
 		ok = member && f.Access.HasSecret(req.Workspace, ask.Secret)
 		if f.Contents.Current(ask.Secret, ask.Field) == 0 {
 			ask.Field = ""
-		}
-		if !f.Access.HasTicket(req.Workspace, ask.Ticket) {
-			ask.Ticket = ""
 		}
 	})
 	return ok
