@@ -106,6 +106,9 @@ func (s *Server) changeOperation(r route) huma.Operation {
 	op := s.operation(r)
 	op.Parameters = append(op.Parameters, headerParam(headerIdempotency, "Makes a repetition safe: 1 to 200 visible characters"),
 		headerParam("If-Match", `Makes the change conditional: the revision in quotes, or *`))
+	if r.method == nethttp.MethodPatch {
+		op.Middlewares = huma.Middlewares{s.refuseNulls}
+	}
 	switch op.DefaultStatus = r.status; {
 	case r.status == 0 && r.method == nethttp.MethodPost:
 		op.DefaultStatus = nethttp.StatusCreated

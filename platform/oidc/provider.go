@@ -15,8 +15,11 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/kdesk/client-secrets/platform/internal/filelock"
 )
 
 // ClientID is the one client of the provider: public, with PKCE, redirecting to /auth/callback on loopback.
@@ -60,6 +63,9 @@ func (c Config) check() error {
 	return nil
 }
 
+// ErrInUse says that another provider that runs keeps its key and its port in the folder.
+var ErrInUse = errors.New("another development server runs in this folder")
+
 // Provider is a running identity provider. It is safe for concurrent use.
 type Provider struct {
 	issuer string
@@ -67,6 +73,7 @@ type Provider struct {
 	mint   *mint
 	http   *http.Server
 	served chan struct{} // closed when the server has ended
+	unlock func()        // the folder
 
 	closing  sync.Once
 	closeErr error
@@ -74,7 +81,8 @@ type Provider struct {
 
 // Start serves the provider on 127.0.0.1, on the port kept in the folder or else a free one, until Close. If the kept
 // port is taken, another is chosen and kept, the issuer changes with it, and a warning is logged: tokens of the former
-// issuer are then refused by whoever trusts the new one. ctx bounds the start only.
+// issuer are then refused by whoever trusts the new one. ErrInUse if another provider keeps its things in the folder: the
+// port is its. ctx bounds the start only.
 func Start(ctx context.Context, c Config) (*Provider, error) {
 	if err := c.check(); err != nil {
 		return nil, err
@@ -85,20 +93,38 @@ func Start(ctx context.Context, c Config) (*Provider, error) {
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the identity provider's folder: %w", err)
 	}
+	unlock, err := filelock.Take(filepath.Join(c.Dir, "lock"))
+	if errors.Is(err, filelock.ErrHeld) {
+		return nil, fmt.Errorf("%w: %s", ErrInUse, c.Dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("starting the identity provider: %w", err)
+	}
+	p, listener, err := prepare(ctx, c)
+	if err != nil {
+		unlock()
+		return nil, err
+	}
+	p.unlock = unlock
+	go p.serve(listener, c.Logger)
+	return p, nil
+}
+
+// prepare makes a provider of what its folder keeps, and the listener that it is to be served on.
+func prepare(ctx context.Context, c Config) (*Provider, net.Listener, error) {
 	key, err := keptKey(c.Dir)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	listener, err := listen(ctx, c.Dir, c.Logger)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	p, err := newProvider(c, key, listener.Addr().(*net.TCPAddr).Port)
 	if err != nil {
-		return nil, errors.Join(err, listener.Close())
+		return nil, nil, errors.Join(err, listener.Close())
 	}
-	go p.serve(listener, c.Logger)
-	return p, nil
+	return p, listener, nil
 }
 
 func (p *Provider) serve(listener net.Listener, logger *slog.Logger) {
@@ -136,6 +162,7 @@ func (p *Provider) Close() error {
 			p.closeErr = p.http.Close()
 		}
 		<-p.served
+		p.unlock()
 	})
 	return p.closeErr
 }

@@ -148,6 +148,10 @@ func TestTakenPortChangesTheIssuer(t *testing.T) {
 	first := start(t, dir)
 	old, err := first.Token(t.Context(), "olga", time.Hour)
 	require.NoError(t, err)
+	require.NoError(t, first.Close())
+	taken, err := net.Listen("tcp", first.Issuer()[len("http://"):])
+	require.NoError(t, err)
+	defer taken.Close()
 
 	second := start(t, dir)
 	require.NotEqual(t, first.Issuer(), second.Issuer())
@@ -156,6 +160,15 @@ func TestTakenPortChangesTheIssuer(t *testing.T) {
 
 	require.NoError(t, second.Close())
 	require.Equal(t, second.Issuer(), start(t, dir).Issuer(), "the new port is kept")
+}
+
+func TestAFolderIsOfOneProviderAtATime(t *testing.T) {
+	dir := t.TempDir()
+	first := start(t, dir)
+	_, err := oidc.Start(t.Context(), oidc.Config{Dir: dir, Audience: audience, People: people})
+	require.ErrorIs(t, err, oidc.ErrInUse)
+	require.NoError(t, first.Close())
+	require.Equal(t, first.Issuer(), start(t, dir).Issuer(), "it kept its port")
 }
 
 func TestStartRefusals(t *testing.T) {

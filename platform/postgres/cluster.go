@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kdesk/client-secrets/platform/postgres/internal/filelock"
+	"github.com/kdesk/client-secrets/platform/internal/filelock"
 )
 
 // The folder of a private server holds: data/ (the cluster) and run/ (its socket), which belong to the server's

@@ -22,8 +22,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/kdesk/client-secrets/platform/internal/filelock"
 	"github.com/kdesk/client-secrets/platform/postgres"
-	"github.com/kdesk/client-secrets/platform/postgres/internal/filelock"
 )
 
 // limit bounds what a test waits for: a start of the server, a database made or dropped.

@@ -5,7 +5,7 @@ import (
 	"runtime"
 	"testing"
 
-	"github.com/kdesk/client-secrets/platform/postgres/internal/filelock"
+	"github.com/kdesk/client-secrets/platform/internal/filelock"
 	"github.com/stretchr/testify/require"
 )
 
