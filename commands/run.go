@@ -25,12 +25,12 @@ var (
 	ErrLogUnavailable = domain.Refuse(domain.Unavailable, "log_unavailable", "the event log cannot be reached; retrying is safe")
 	ErrLogFull        = domain.Refuse(domain.Unavailable, "log_full", "the event log has no room: nothing was recorded, and retrying is safe").After(time.Minute)
 	ErrStale          = domain.Refuse(domain.Precondition, "stale_revision", "it changed since you read it: read it again")
-	ErrBusy           = domain.Refuse(domain.Conflict, "busy", "others are changing this at the same time; retrying is safe")
+	ErrBusy           = domain.Refuse(domain.Conflict, "busy", "others are changing this at the same time; retrying is safe").After(time.Second)
 )
 
 const (
-	maxTries    = 6                    // after revision conflicts
-	firstPause  = 4 * time.Millisecond // on average half of it; each further one up to twice as long
+	maxTries    = 10                   // after revision conflicts
+	firstPause  = 4 * time.Millisecond // on average half of it; each further one up to twice as long, a second in the end
 	visibleWait = 2 * time.Second      // for a change to reach this process's access index
 )
 

@@ -76,7 +76,7 @@ func TestConflictsWithoutEndAreRefused(t *testing.T) {
 		return syncOne(n)
 	})
 	refused(t, err, domain.Conflict, "busy")
-	assert.Equal(t, 6, tries)
+	assert.Equal(t, 10, tries)
 	assert.Len(t, s.Events(t, stream), tries, "nothing of the refused command was recorded")
 }
 
