@@ -148,27 +148,59 @@ func (c *call) actorIn(x *access.Index) (domain.Actor, error) {
 	return domain.Actor{}, commands.ErrNoWorkspace
 }
 
-func (c *call) readHeaders(f *fiber.Ctx) (err error) {
+func (c *call) readHeaders(f *fiber.Ctx) error {
 	if f.Method() == fiber.MethodGet {
-		c.list = f.Path() + "?" + filters(string(f.Request().URI().QueryString()))
-		if token := f.Get(headerMinPosition); token != "" {
-			c.minimum, err = c.server.positions.parse(token)
-		}
+		return c.readList(f)
+	}
+	key, err := header(f, headerIdempotency, errIdempotencyKey)
+	if err != nil {
 		return err
 	}
-	if c.key, err = idempotencyKey(f.Get(headerIdempotency)); err != nil {
+	if c.key, err = idempotencyKey(key); err != nil {
 		return err
 	}
-	c.ifMatch, err = revisionOf(f.Get(fiber.HeaderIfMatch))
+	revision, err := header(f, fiber.HeaderIfMatch, errIfMatch)
+	if err != nil {
+		return err
+	}
+	c.ifMatch, err = revisionOf(revision)
 	return err
+}
+
+// readList reads what says which list is asked for, and how current it must be.
+func (c *call) readList(f *fiber.Ctx) error {
+	filters, err := filters(string(f.Request().URI().QueryString()))
+	if err != nil {
+		return err
+	}
+	c.list = f.Path() + "?" + filters
+	token, err := header(f, headerMinPosition, errPosition)
+	if err == nil && token != "" {
+		c.minimum, err = c.server.positions.parse(token)
+	}
+	return err
+}
+
+// header returns a header that may be missing; otherwise if it is empty or repeated: what the sender meant by it is not known.
+func header(f *fiber.Ctx, name string, otherwise error) (string, error) {
+	switch values := f.Request().Header.PeekAll(name); {
+	case len(values) == 0:
+		return "", nil
+	case len(values) > 1 || len(values[0]) == 0:
+		return "", otherwise
+	default:
+		return string(values[0]), nil
+	}
 }
 
 func idempotencyKey(key string) (string, error) {
 	if len(key) > maxKey || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return "", malformed("malformed_idempotency_key", "has 1 to 200 visible ASCII characters", "header.idempotency_key")
+		return "", errIdempotencyKey
 	}
-	return utils.CopyString(key), nil
+	return key, nil
 }
+
+var errIdempotencyKey = malformed("malformed_idempotency_key", "has 1 to 200 visible ASCII characters", "header.idempotency_key")
 
 var errIfMatch = malformed("malformed_if_match", "is a revision in quotes as ETag gave it, or *", "header.if_match")
 
@@ -190,15 +222,21 @@ func revisionOf(header string) (*uint64, error) {
 
 func etag(revision uint64) string { return `"` + strconv.FormatUint(revision, 10) + `"` }
 
-// filters returns a query without what says which page it asks for.
-func filters(query string) string {
+// filters returns a query without what says which page it asks for. A parameter that is there twice is refused: only one of
+// the two would count.
+func filters(query string) (string, error) {
 	if query == "" {
-		return ""
+		return "", nil
 	}
 	values, _ := url.ParseQuery(query)
+	for _, each := range values {
+		if len(each) > 1 {
+			return "", malformed("invalid_parameter", "a parameter is there more than once", "query")
+		}
+	}
 	values.Del("limit")
 	values.Del("cursor")
-	return values.Encode()
+	return values.Encode(), nil
 }
 
 // await waits until the index and the read models have the position that the caller asked for, and that of the caller's

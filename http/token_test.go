@@ -83,7 +83,11 @@ func TestCursorsBelongToTheirList(t *testing.T) {
 		}
 	}
 	require.Empty(t, c.token("list", ""))
-	require.Equal(t, filters("q=a&limit=3&cursor=x"), filters("limit=9&q=a"))
+	for _, query := range []string{"q=a&limit=3&cursor=x", "limit=9&q=a"} {
+		of, err := filters(query)
+		require.NoError(t, err)
+		require.Equal(t, "q=a", of)
+	}
 }
 
 func FuzzCheckJSON(f *testing.F) {
