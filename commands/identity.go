@@ -3,6 +3,7 @@ package commands
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"net/url"
 	"strings"
 
 	"github.com/kdesk/client-secrets/domain"
@@ -23,6 +24,9 @@ func (h Hasher) Subject(issuer, subject string) []byte { return h.sum("subject",
 func (h Hasher) Identity(issuer, subject string) (string, []byte, error) {
 	var p domain.Problems
 	issuer = p.Name("body.issuer", issuer, domain.MaxName)
+	if u, err := url.Parse(issuer); issuer != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "") {
+		p.Add("invalid_issuer", "body.issuer", "is no address of an issuer, which reads https://… as in its tokens")
+	}
 	p.Name("body.subject", subject, maxSubject)
 	return issuer, h.Subject(issuer, subject), p.Err()
 }

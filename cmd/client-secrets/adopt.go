@@ -13,7 +13,7 @@ import (
 )
 
 func newLog() *cobra.Command {
-	cmd := &cobra.Command{Use: "log", Short: "Look after the event log"}
+	cmd := parent("log", "Look after the event log")
 	cmd.AddCommand(&cobra.Command{
 		Use:   "adopt",
 		Short: "Go on with an event log that was restored to an earlier state",

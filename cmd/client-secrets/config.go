@@ -88,7 +88,7 @@ func firstSet(values ...string) string {
 // withDevelopmentDefaults refuses development beside any production setting and on any address but loopback.
 func (c config) withDevelopmentDefaults() (config, error) {
 	production := map[string]string{"EVENTSTORE_URL": c.EventStoreURL, "DATABASE_URL": c.DatabaseURL, "KMS_URL": c.KMSURL, "OIDC_ISSUER": c.OIDCIssuer,
-		"SMTP_URL": c.SMTPURL, "BLOB_URL": c.BlobURL}
+		"SMTP_URL": c.SMTPURL, "BLOB_URL": c.BlobURL, "WORKSPACE_ISSUERS": strings.Join(c.WorkspaceIssuers, ",")}
 	for name, value := range production {
 		if value != "" {
 			return c, fmt.Errorf("--dev is refused beside the production setting %s: unset it, or leave out --dev", name)

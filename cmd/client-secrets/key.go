@@ -9,7 +9,7 @@ import (
 )
 
 func newKey() *cobra.Command {
-	cmd := &cobra.Command{Use: "key", Short: "Make root keys"}
+	cmd := parent("key", "Make root keys")
 	cmd.AddCommand(&cobra.Command{
 		Use:   "create <file>",
 		Short: "Make a new root key in a file; an existing one is never replaced",

@@ -17,7 +17,7 @@ import (
 )
 
 func newKeys() *cobra.Command {
-	cmd := &cobra.Command{Use: "keys", Short: "Look after the keys of workspaces"}
+	cmd := parent("keys", "Look after the keys of workspaces")
 	var asJSON, all bool
 	var grace time.Duration
 	status := &cobra.Command{

@@ -54,6 +54,11 @@ func newRoot() *cobra.Command {
 	return root
 }
 
+// parent returns a command that is nothing but those to be added to it.
+func parent(use, short string) *cobra.Command {
+	return &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+}
+
 // settings reads the configuration of a command and makes its logger.
 func settings(cmd *cobra.Command) (config, *slog.Logger, error) {
 	dev, err := cmd.Flags().GetBool("dev")

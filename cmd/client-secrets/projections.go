@@ -14,7 +14,7 @@ import (
 )
 
 func newProjections() *cobra.Command {
-	cmd := &cobra.Command{Use: "projections", Short: "Look after the read models"}
+	cmd := parent("projections", "Look after the read models")
 	var asJSON bool
 	status := &cobra.Command{
 		Use:   "status",

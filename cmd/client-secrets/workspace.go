@@ -15,7 +15,7 @@ import (
 )
 
 func newWorkspace() *cobra.Command {
-	cmd := &cobra.Command{Use: "workspace", Short: "Open workspaces"}
+	cmd := parent("workspace", "Open workspaces")
 	cmd.AddCommand(newWorkspaceCreate())
 	return cmd
 }
