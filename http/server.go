@@ -104,7 +104,8 @@ func OpenAPI() ([]byte, error) {
 func (s *Server) newAPI() huma.API {
 	config := huma.DefaultConfig("KDesk Client Secrets", version)
 	config.Servers = []*huma.Server{{URL: "/"}}
-	config.Info.Description = "Clients' credentials in structured records, revealed on record. Positions and cursors are opaque."
+	config.Info.Description = "Clients' credentials in structured records, revealed on record. Positions and cursors are opaque. " +
+		"What a PATCH leaves out stays as it is; null is refused unless a part may be null."
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"bearer": {Type: "http", Scheme: "bearer", Description: "An OIDC access token, or a service account's API key (csk_…)"},
