@@ -69,6 +69,18 @@ func refused(t *testing.T, err error, code string) {
 	assert.Equal(t, code, e.Code)
 }
 
+func TestALostAnswerIsRepeatedByAnInstanceThatIsBehind(t *testing.T) {
+	s := newScene(t)
+	other := s.Again(t)
+	for i := range 40 { // it is behind now and then
+		id := fmt.Sprintf("test:%d", i)
+		s.told(id, fmt.Sprintf("a%d@example.com", i))
+		token := s.invite(id)
+		require.NoError(t, s.accept(s.World, id, token))
+		require.NoError(t, s.accept(other, id, token))
+	}
+}
+
 func TestAnInvitationGivesASignIn(t *testing.T) {
 	s := newScene(t)
 	token := s.invite(ann)

@@ -35,10 +35,16 @@ func (c Commands) BindIdentity(ctx context.Context, req commands.Request, id, is
 func (c Commands) Bind(ctx context.Context, req commands.Request, id string, hash []byte, decide rule) (commands.Result, error) {
 	result, err := c.decide(ctx, req, id, func(s member.State) ([]domain.Event, error) {
 		holder := c.holder(req.Workspace, hash)
+		if holder == "" && s.Has(hash) { // recorded a moment ago on another instance, or lost to another one then
+			if err := c.Run.Fresh(ctx); err != nil {
+				return nil, err
+			}
+			holder = c.holder(req.Workspace, hash)
+		}
 		switch {
 		case holder != "" && holder != id:
 			return nil, errIdentityTaken
-		case holder == "" && s.Has(hash): // recorded, but lost to another one then
+		case holder == "" && s.Has(hash):
 			return commands.Then(s, member.Evolve, member.UnbindIdentity, decide)
 		}
 		return decide(s)
