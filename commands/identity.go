@@ -3,7 +3,6 @@ package commands
 import (
 	"crypto/hmac"
 	"crypto/sha256"
-	"net/url"
 	"strings"
 
 	"github.com/kdesk/client-secrets/domain"
@@ -24,7 +23,7 @@ func (h Hasher) Subject(issuer, subject string) []byte { return h.sum("subject",
 func (h Hasher) Identity(issuer, subject string) (string, []byte, error) {
 	var p domain.Problems
 	issuer = p.Name("body.issuer", issuer, domain.MaxName)
-	if u, err := url.Parse(issuer); issuer != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "") {
+	if issuer != "" && !domain.IsWebAddress(issuer) {
 		p.Add("invalid_issuer", "body.issuer", "is no address of an issuer, which reads https://… as in its tokens")
 	}
 	p.Name("body.subject", subject, maxSubject)

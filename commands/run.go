@@ -96,9 +96,11 @@ func Run[S any](ctx context.Context, r *Runner, req Request, command uuid.UUID, 
 // A crash after guard leaves that record, which means nothing by itself.
 func RunGuarded[S any](ctx context.Context, r *Runner, req Request, command uuid.UUID, a Aggregate[S], decide func(S) ([]domain.Event, error), guard func(context.Context, S) error) (Result, error) {
 	for try := range maxTries {
+		if try > 0 {
+			pause(ctx, try-1)
+		}
 		result, err := attempt(ctx, r, req, command, a, decide, guard)
 		if errors.Is(err, eventstore.ErrWrongRevision) {
-			pause(ctx, try)
 			continue
 		}
 		if err != nil {

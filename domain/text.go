@@ -2,6 +2,7 @@ package domain
 
 import (
 	"net/mail"
+	"net/url"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -84,6 +85,13 @@ func CheckEmail(address string) (string, error) {
 		return "", ErrEmail
 	}
 	return address, nil
+}
+
+// IsWebAddress tells whether text is an http or https address with a host and without a user. A link to it only opens: a
+// "javascript:" one would be run.
+func IsWebAddress(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil
 }
 
 // TidyName returns what CheckName takes of a text whose author cannot be asked to mend it: what is forbidden is left out, a

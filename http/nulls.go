@@ -2,9 +2,9 @@ package http
 
 import (
 	"encoding/json"
+	"maps"
 	nethttp "net/http"
 	"slices"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -29,7 +29,8 @@ func (s *Server) refuseNulls(ctx huma.Context, next func(huma.Context)) {
 // nullsIn finds the members of an object, and of those within, that are null and may not be by the schema.
 func nullsIn(registry huma.Registry, schema *huma.Schema, location string, object map[string]any) (found []error) {
 	properties := resolved(registry, schema).Properties
-	for name, value := range object {
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		value := object[name]
 		of := resolved(registry, properties[name])
 		switch inner, isObject := value.(map[string]any); {
 		case isObject:
@@ -38,6 +39,5 @@ func nullsIn(registry huma.Registry, schema *huma.Schema, location string, objec
 			found = append(found, &huma.ErrorDetail{Location: location + "." + name, Message: "expected " + of.Type})
 		}
 	}
-	slices.SortFunc(found, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return found
 }

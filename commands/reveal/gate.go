@@ -151,13 +151,14 @@ func (g *Gate) pass(ctx context.Context, req commands.Request, ask Ask, fetch fu
 	return outcome, nil
 }
 
+var errReasonTooLong = domain.Refuse(domain.Invalid, "reason_too_long", fmt.Sprintf("the reason has more than %d characters", MaxReason))
+
 // checked returns what is asked with a reason as texts are: a blank one is none.
 func checked(ask Ask) (Ask, error) {
 	var p domain.Problems
 	reason, err := domain.CheckText(ask.Reason, MaxReason)
 	if errors.Is(err, domain.ErrTextTooLong) {
-		p.Add("reason_too_long", "body.reason", fmt.Sprintf("the reason has more than %d characters", MaxReason))
-		err = nil
+		err = errReasonTooLong
 	}
 	p.AddError("body.reason", err)
 	if ask.Reason = reason; !domain.Shows(reason) {
@@ -180,7 +181,7 @@ type verdict struct {
 	remask   time.Duration
 	ticket   string        // the one that the actor works on; empty unless it is one of the workspace
 	limit    int           // reveals an hour
-	wait     time.Duration // until the limit lets the actor reveal again
+	wait     time.Duration // until the limit that was reached lets the actor reveal again
 }
 
 // judge decides on facts. version 0 asks for the value current in them.
@@ -210,6 +211,8 @@ func judge(f live.Facts, req commands.Request, ask Ask, version int, now time.Ti
 		_, v.member = f.Access.Permissions(req.Workspace, req.Actor, now)
 		ar.Action = access.View
 		v.visible = f.Access.Decide(ar).Allowed
+	}
+	if v.decision.Code == access.CodeRevealLimit {
 		v.wait = f.Access.NextReveal(req.Workspace, req.Actor, now).Sub(now)
 	}
 	return v

@@ -42,14 +42,10 @@ var refusals = map[string]*domain.Error{
 var errValueChanged = domain.Refuse(domain.Conflict, "value_changed", "the value was replaced at this moment: reveal it again")
 
 func refusal(v verdict) error {
-	e, ok := refusals[v.decision.Code]
-	switch {
-	case !ok || !v.visible && !(v.member && v.decision.Code == "module_off"):
-		return errNotFound
-	case v.decision.Code == access.CodeRevealLimit:
+	if e, ok := refusals[v.decision.Code]; ok && (v.visible || v.member && v.decision.Code == "module_off") {
 		return e.After(v.wait)
 	}
-	return e
+	return errNotFound
 }
 
 // deny answers a refused reveal and records it. Refusals beyond a bound per member are only counted. Whoever may not know of

@@ -72,29 +72,23 @@ func (v *reveals) sweep(now int64) {
 	}
 }
 
-// lately returns how many reveals of a member count at a time: those of the last hour and of what its first minute had
-// before.
-func (v *reveals) lately(who name, at time.Time) int {
+// below returns when fewer of a member's reveals than a limit count, from a time on and if there come no more of them. Those of
+// the last hour count, and of what its first minute had before.
+func (v *reveals) below(limit int, who name, at time.Time) time.Time {
 	now, n := minuteOf(at), 0
 	for _, m := range v.windows[who] {
 		if m.At+window >= now {
 			n += int(m.Count)
 		}
 	}
-	return n
-}
-
-// below returns when fewer of a member's reveals than a limit count, from a time on and if there come no more of them.
-func (v *reveals) below(limit int, who name, at time.Time) time.Time {
-	now, n := minuteOf(at), v.lately(who, at)
 	until := at
 	for _, m := range v.windows[who] {
 		if n < limit {
 			break
 		}
-		if end := m.At + window + 1; end > now {
+		if m.At+window >= now {
 			n -= int(m.Count)
-			until = time.Unix(60*end, 0)
+			until = time.Unix(60*(m.At+window+1), 0)
 		}
 	}
 	return until

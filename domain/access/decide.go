@@ -148,10 +148,8 @@ func (v *verdict) unmask(r *Request) string {
 	if settings.Reason == workspace.ReasonRequired && !r.HasReason {
 		return CodeReasonRequired
 	}
-	if limit := settings.RevealLimitPerHour; limit > 0 {
-		if who, ok := v.space.names.find(r.Actor.ID); ok && v.space.reveals.lately(who, r.At) >= limit {
-			return CodeRevealLimit
-		}
+	if v.space.nextReveal(r.Actor, r.At).After(r.At) {
+		return CodeRevealLimit
 	}
 	return ""
 }

@@ -74,14 +74,19 @@ func (x *Index) Permissions(ws uuid.UUID, actor domain.Actor, at time.Time) (Per
 // NextReveal returns when the limit of reveals lets an actor reveal again: at, unless it is reached.
 func (x *Index) NextReveal(ws uuid.UUID, actor domain.Actor, at time.Time) time.Time {
 	s := x.spaces[ws]
-	if s == nil || s.settings.RevealLimitPerHour == 0 {
+	if s == nil {
 		return at
 	}
-	who, ok := s.names.find(actor.ID)
-	if !ok {
+	return s.nextReveal(actor, at)
+}
+
+func (s *space) nextReveal(actor domain.Actor, at time.Time) time.Time {
+	limit := s.settings.RevealLimitPerHour
+	who, known := s.names.find(actor.ID)
+	if limit == 0 || !known {
 		return at
 	}
-	return s.reveals.below(s.settings.RevealLimitPerHour, who, at)
+	return s.reveals.below(limit, who, at)
 }
 
 // Owners returns the active owners of a workspace in the order of their ids.

@@ -2,7 +2,6 @@ package ticket
 
 import (
 	"fmt"
-	"net/url"
 	"reflect"
 
 	"github.com/kdesk/client-secrets/domain"
@@ -47,7 +46,7 @@ func check(f Facts) (Facts, error) {
 	f.Subject = p.Line("body.subject", f.Subject, MaxSubject)
 	f.Category = p.Line("body.category", f.Category, domain.MaxName)
 	f.URL = p.Line("body.url", f.URL, MaxURL)
-	if !webAddress(f.URL) {
+	if f.URL != "" && !domain.IsWebAddress(f.URL) {
 		p.Add("invalid_url", "body.url", "must be an http or https address")
 	}
 	if f.Status != Open && f.Status != Closed {
@@ -72,19 +71,10 @@ func optionalID(p *domain.Problems, location, id string) {
 // CheckURL refuses what cannot be a ticket's address: anything but an http or https address of at most MaxURL characters.
 func CheckURL(s string) error {
 	var p domain.Problems
-	if s = p.Line("url", s, MaxURL); !webAddress(s) {
+	if s = p.Line("url", s, MaxURL); s != "" && !domain.IsWebAddress(s) {
 		p.Add("invalid_url", "url", "must be an http or https address")
 	}
 	return p.Err()
-}
-
-// webAddress tells whether a link to s is one that a browser only opens: a "javascript:" one would be run.
-func webAddress(s string) bool {
-	if s == "" {
-		return true
-	}
-	u, err := url.Parse(s)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil
 }
 
 // same tells whether facts g say what f say. A newer source version alone is news: later facts are compared with it.
